@@ -1,0 +1,35 @@
+using Backup.Core.Model;
+
+namespace Backup.Cli;
+
+/// <summary>Where the command prints: results on standard output, progress and errors on standard error.</summary>
+public sealed class Terminal(TextWriter output, TextWriter error, bool verbose)
+{
+    public bool Verbose { get; } = verbose;
+
+    public void Line(string text) => output.WriteLine(text);
+
+    public void Note(string text) => error.WriteLine(text);
+
+    /// <summary>Prints one line for an expected failure, everything for a defect. Returns the exit code.</summary>
+    public int Report(Exception exception)
+    {
+        switch (exception)
+        {
+            case BackupException e:
+                error.WriteLine($"error: {OneLine(e.Message)} [{e.Code.Name}] → {OneLine(e.NextStep)}");
+                if (Verbose && e.InnerException is not null) error.WriteLine(e.InnerException);
+                return e.Code.ExitCode;
+            case OperationCanceledException:
+                error.WriteLine("error: stopped before it was done; nothing was committed [cancelled] → Run the same command again.");
+                if (Verbose) error.WriteLine(exception);
+                return ErrorCode.Cancelled.ExitCode;
+            default:
+                error.WriteLine($"error: {OneLine(exception.Message)} [{ErrorCode.Internal.Name}] → Report this with the lines below; version {typeof(Terminal).Assembly.GetName().Version}.");
+                error.WriteLine(exception);
+                return ErrorCode.Internal.ExitCode;
+        }
+    }
+
+    private static string OneLine(string text) => text.ReplaceLineEndings(" ").Trim();
+}

@@ -1,0 +1,187 @@
+#pragma warning disable RS0030 // the one file that starts processes
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text;
+using Backup.Core.Model;
+
+namespace Backup.Core.Machine;
+
+/// <summary>A program to start, without a shell. Arguments are visible to every user of the machine: no secret in them.</summary>
+public sealed record ToolCommand
+{
+    /// <summary>Absolute path, or a name to be found on PATH.</summary>
+    public required string Path { get; init; }
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>The child's whole environment (see <see cref="MachineEnvironment.ForTool"/>).</summary>
+    public required IReadOnlyDictionary<string, string> Environment { get; init; }
+
+    /// <summary>Another user to run as; possible for root only.</summary>
+    public string? UserName { get; init; }
+    public string? WorkingDirectory { get; init; }
+
+    public string Name => System.IO.Path.GetFileName(Path);
+}
+
+/// <summary>What a finished program left behind.</summary>
+public sealed record ToolResult(int ExitCode, string Output, string Error);
+
+/// <summary>
+/// A running program with its three streams. Standard error is drained in the background and its end is kept for the error message.
+/// Disposing kills it if it still runs.
+/// </summary>
+public sealed class ToolProcess : IAsyncDisposable
+{
+    private const int ErrorTail = 16 * 1024;
+
+    private readonly Process _process;
+    private readonly StringBuilder _error = new();
+    private readonly Task _errorPump;
+
+    private ToolProcess(ToolCommand command, Process process)
+    {
+        Command = command;
+        _process = process;
+        Input = process.StandardInput.BaseStream;
+        Output = process.StandardOutput.BaseStream;
+        _errorPump = Task.Run(PumpErrorAsync);
+        Exited = WaitAsync();
+    }
+
+    public ToolCommand Command { get; }
+
+    /// <summary>The program's standard input. Closing it after a failure upstream would look like a complete input: kill instead.</summary>
+    public Stream Input { get; }
+
+    /// <summary>Raw standard output. End of stream does not mean success; see <see cref="ToolOutput"/>.</summary>
+    public Stream Output { get; }
+
+    /// <summary>Completes with the exit code (128 + signal number when killed) after standard error has been read to its end.</summary>
+    public Task<int> Exited { get; }
+
+    public int ProcessId => _process.Id;
+
+    /// <summary>The last lines of standard error, in one line.</summary>
+    public string ErrorText
+    {
+        get
+        {
+            lock (_error) return _error.ToString().Trim();
+        }
+    }
+
+    public static ToolProcess Start(ToolCommand command)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        var info = new ProcessStartInfo(command.Path)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = command.WorkingDirectory ?? "",
+            UseShellExecute = false,
+        };
+        foreach (var argument in command.Arguments) info.ArgumentList.Add(argument);
+        info.Environment.Clear();
+        foreach (var (name, value) in command.Environment) info.Environment[name] = value;
+        if (command.UserName is not null) info.UserName = command.UserName;
+        try
+        {
+            return new ToolProcess(command, Process.Start(info)!);
+        }
+        catch (Win32Exception e)
+        {
+            throw new BackupException(ErrorCode.ToolMissing, $"{command.Name} cannot be started: {e.Message}",
+                $"Install {command.Name} and make sure that this user may run it.", e);
+        }
+    }
+
+    /// <summary>Runs a program to its end and returns what it printed. Any exit code is a result, not an error.</summary>
+    public static async Task<ToolResult> RunAsync(ToolCommand command, string? input, CancellationToken cancel)
+    {
+        await using var process = Start(command);
+        var output = ReadTextAsync(process.Output, cancel);
+        try
+        {
+            if (input is not null) await process.Input.WriteAsync(Encoding.UTF8.GetBytes(input), cancel);
+            await process.Input.DisposeAsync();
+        }
+        catch (IOException)
+        {
+            // It ended without reading all of its input: its exit code and message say why.
+        }
+
+        var text = await output;
+        var code = await process.Exited.WaitAsync(cancel);
+        return new ToolResult(code, text, process.ErrorText);
+    }
+
+    /// <summary>As <see cref="RunAsync"/>, but an exit code other than 0 is the error tool.failed.</summary>
+    public static async Task<string> CheckAsync(ToolCommand command, string? input, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        var result = await RunAsync(command, input, cancel);
+        return result.ExitCode == 0 ? result.Output : throw Failure(command, result.ExitCode, result.Error);
+    }
+
+    public BackupException Failure(int exitCode) => Failure(Command, exitCode, ErrorText);
+
+    /// <summary>SIGKILL. The consumer sees an error, never a clean end.</summary>
+    public void Kill()
+    {
+        try
+        {
+            _process.Kill(entireProcessTree: false);
+        }
+        catch (InvalidOperationException)
+        {
+            // It has ended by itself.
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!Exited.IsCompleted) Kill();
+        await Exited;
+        _process.Dispose();
+    }
+
+    private static BackupException Failure(ToolCommand command, int exitCode, string error)
+    {
+        var how = exitCode > 128 ? $"was killed by signal {exitCode - 128}" : $"failed with exit code {exitCode}";
+        var what = OneLine(error);
+        return new BackupException(ErrorCode.ToolFailed, $"{command.Name} {how}{(what.Length > 0 ? $": {what}" : "")}",
+            exitCode == 137 ? "Look for the out-of-memory killer in the system log; then run it again." : "Mend what the message names; then run it again.");
+    }
+
+    private static string OneLine(string text) =>
+        string.Join(" | ", text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).TakeLast(6));
+
+    private static async Task<string> ReadTextAsync(Stream stream, CancellationToken cancel)
+    {
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        return await reader.ReadToEndAsync(cancel);
+    }
+
+    private async Task<int> WaitAsync()
+    {
+        await _process.WaitForExitAsync();
+        // A grandchild may hold standard error open; what it says is not worth waiting for.
+        await Task.WhenAny(_errorPump, Task.Delay(TimeSpan.FromSeconds(2)));
+        return _process.ExitCode;
+    }
+
+    private async Task PumpErrorAsync()
+    {
+        var buffer = new char[4096];
+        int count;
+        while ((count = await _process.StandardError.ReadAsync(buffer)) > 0)
+        {
+            lock (_error)
+            {
+                _error.Append(buffer, 0, count);
+                if (_error.Length > 2 * ErrorTail) _error.Remove(0, _error.Length - ErrorTail);
+            }
+        }
+    }
+}

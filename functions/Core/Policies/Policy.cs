@@ -1,0 +1,99 @@
+using Backup.Core.Model;
+
+namespace Backup.Core.Policies;
+
+/// <summary>What to protect and how: one document per environment. Read by <c>PolicyReader</c>; holds no secret.</summary>
+public sealed record Policy
+{
+    public required string Project { get; init; }
+    public required string Environment { get; init; }
+    public Objectives? Objectives { get; init; }
+
+    /// <summary>A folder or <c>s3://bucket/prefix</c>; null when Pulumi sets it at deployment.</summary>
+    public string? Vault { get; init; }
+    public required IReadOnlyList<DatabasePolicy> Databases { get; init; }
+    public RetentionPolicy? Retention { get; init; }
+    public IReadOnlyDictionary<Tier, StorageClasses> Storage { get; init; } = new Dictionary<Tier, StorageClasses>();
+    public LockMode Lock { get; init; } = LockMode.None;
+    public CopyMode Copy { get; init; } = CopyMode.None;
+    public EncryptionPolicy Encryption { get; init; } = new();
+    public WatchPolicy Watch { get; init; } = new();
+    public DrillPolicy? Drill { get; init; }
+    public NotifyPolicy Notify { get; init; } = new();
+}
+
+/// <summary>Recovery point (data that may be lost) and recovery time (until it works again) that the policy promises.</summary>
+public sealed record Objectives(TimeSpan Rpo, TimeSpan Rto);
+
+public sealed record DatabasePolicy
+{
+    /// <summary>Name in keys and commands: letters, digits, dot, dash, underscore.</summary>
+    public required string Name { get; init; }
+    public Provider Provider { get; init; } = Provider.Postgres;
+
+    /// <summary>Name of the environment variable that holds the connection URL (<c>url: "${NAME}"</c>), or null.</summary>
+    public string? UrlVariable { get; init; }
+
+    /// <summary>Name of a Secrets Manager secret, or null. Exactly one of this and <see cref="UrlVariable"/> is set.</summary>
+    public string? Secret { get; init; }
+    public bool Protected { get; init; }
+
+    /// <summary>Five-field cron in UTC, or null for on-demand databases.</summary>
+    public string? Schedule { get; init; }
+    public int Jobs { get; init; } = 2;
+
+    /// <summary>Tables of at least this many bytes (TOAST included) become chunks.</summary>
+    public long ShardAbove { get; init; } = 32L << 20;
+    public Runner Runner { get; init; } = Runner.Auto;
+    public IReadOnlyList<string> ExcludeSchemas { get; init; } = [];
+    public FingerprintMode Fingerprint { get; init; } = FingerprintMode.Full;
+    public IReadOnlyList<CriticalTable> CriticalTables { get; init; } = [];
+    public IReadOnlyList<DataCheck> Checks { get; init; } = [];
+}
+
+public sealed record CriticalTable(string Table, string? Key, string? Watermark, TimeSpan Every);
+
+/// <summary>A question to a restored database: one SQL query with one value, and what the value must be.</summary>
+public sealed record DataCheck
+{
+    public required string Name { get; init; }
+    public required string Sql { get; init; }
+    public decimal? Min { get; init; }
+    public decimal? Max { get; init; }
+    public string? EqualTo { get; init; }
+    public TimeSpan? MaxAge { get; init; }
+}
+
+/// <summary>How long each tier is kept. A tier that the policy does not name uses no slot: nothing is put there.</summary>
+public sealed record RetentionPolicy(IReadOnlyDictionary<Tier, CalendarSpan> Keep, int MinimumKept = 3);
+
+/// <summary>Days after which a tier moves to a colder class; null = never.</summary>
+public sealed record StorageClasses(int? Ia = null, int? Instant = null, int? Glacier = null, int? DeepArchive = null);
+
+public sealed record EncryptionPolicy
+{
+    /// <summary>Paths of public key files. Empty = no gpg.</summary>
+    public IReadOnlyList<string> GpgRecipients { get; init; } = [];
+}
+
+public sealed record WatchPolicy
+{
+    /// <summary>Fraction: 0.2 is 20 %.</summary>
+    public double SizeWarning { get; init; } = 0.2;
+    public double SizeCritical { get; init; } = 0.5;
+    public TimeSpan? MaxAge { get; init; }
+}
+
+public sealed record DrillPolicy(string Schedule)
+{
+    public IReadOnlyList<string> IgnoreExtensions { get; init; } = [];
+}
+
+/// <summary>Where notices go. The URLs are secrets: the policy names environment variables only.</summary>
+public sealed record NotifyPolicy
+{
+    public string? PagerDutyVariable { get; init; }
+    public string? SlackVariable { get; init; }
+    public IReadOnlyList<string> Email { get; init; } = [];
+    public string? HeartbeatVariable { get; init; }
+}
