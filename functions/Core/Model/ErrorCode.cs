@@ -23,6 +23,7 @@ public sealed record ErrorCode(string Name, int ExitCode, string Meaning)
     public static readonly ErrorCode SourceRights = new("source.rights", Failed, "the role cannot read everything that must be copied");
     public static readonly ErrorCode SourceLimits = new("source.limits", Failed, "the server's settings do not allow a complete copy");
     public static readonly ErrorCode SourceBusy = new("source.busy", Failed, "another backup of this database is running");
+    public static readonly ErrorCode SourceBlocked = new("source.blocked", Failed, "a lock of another session is in the way");
     public static readonly ErrorCode SourceChanged = new("source.changed", Failed, "the schema changed while it was being copied");
     public static readonly ErrorCode SourceLost = new("source.lost", Failed, "the snapshot or its connection was lost");
     public static readonly ErrorCode VaultUnreachable = new("vault.unreachable", Failed, "the vault does not answer or the network failed");
@@ -46,7 +47,7 @@ public sealed record ErrorCode(string Name, int ExitCode, string Meaning)
     public static IReadOnlyList<ErrorCode> All { get; } =
     [
         UsageWrong, PolicyInvalid, ToolMissing, ToolVersion, ToolFailed, SourceUnreachable, SourcePooled, SourceRights,
-        SourceLimits, SourceBusy, SourceChanged, SourceLost, VaultUnreachable, VaultDenied, VaultFull, VaultBusy,
+        SourceLimits, SourceBusy, SourceBlocked, SourceChanged, SourceLost, VaultUnreachable, VaultDenied, VaultFull, VaultBusy,
         VaultConflict, VaultMissing, VaultCold, BackupNotFound, BackupDamaged, BackupFormat, TargetRefused, TargetUnfit,
         RestoreFailed, RestoreDifferent, Cancelled, Internal,
     ];

@@ -1,0 +1,43 @@
+using System.Globalization;
+using Backup.Core.Model;
+
+namespace Backup.Core.Catalog;
+
+/// <summary>Which backup a person means: <c>latest</c>, an id, or a time ("the last one at or before").</summary>
+public static class BackupSelector
+{
+    /// <summary>backup.notFound says what there is instead.</summary>
+    public static CatalogEntry Choose(IReadOnlyList<CatalogEntry> entries, string which, string vaultName)
+    {
+        if (BackupId.TryParse(which, out var id))
+            return entries.FirstOrDefault(e => e.Id == id) ?? throw NotFound($"there is no backup {which} in {vaultName}", entries);
+        var time = ParseTime(which);
+        var readable = entries.Where(e => e.Manifest is not null).ToList();
+        var databases = readable.Select(e => e.Id.Database).Distinct().Order(StringComparer.Ordinal).ToList();
+        if (databases.Count > 1)
+        {
+            throw new BackupException(ErrorCode.UsageWrong, $"{vaultName} holds backups of {databases.Count} databases: {string.Join(", ", databases)}",
+                "Name one with --database, or give a backup's id.");
+        }
+
+        return readable.Where(e => time is null || e.Manifest!.Snapshot.Time <= time).MaxBy(e => e.Manifest!.Snapshot.Time)
+            ?? throw NotFound(time is null ? $"there is no backup in {vaultName}" : $"there is no backup at or before {time:yyyy-MM-dd HH:mm:ss}Z in {vaultName}", entries);
+    }
+
+    private static DateTimeOffset? ParseTime(string which)
+    {
+        if (which == "latest") return null;
+        return DateTimeOffset.TryParse(which, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)
+            ? time
+            : throw new BackupException(ErrorCode.UsageWrong, $"\"{which}\" is neither latest, nor a backup id, nor a time",
+                "Write latest, an id from `backup list`, or a UTC time such as 2026-03-01T12:00:00Z.");
+    }
+
+    private static BackupException NotFound(string sentence, IReadOnlyList<CatalogEntry> entries)
+    {
+        var range = entries.Count == 0
+            ? "Check --vault, --stack and --database, then make one with `backup run`."
+            : $"There are {entries.Count}, from {entries[0].Id} to {entries[^1].Id}; see `backup list`.";
+        return new BackupException(ErrorCode.BackupNotFound, sentence, range);
+    }
+}

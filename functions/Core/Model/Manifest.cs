@@ -1,0 +1,158 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Backup.Core.Model;
+
+/// <summary>
+/// The stored description of one backup, written last: it is the commit. Every field is documented in docs/FORMAT.md.
+/// A reader refuses a <see cref="SchemaVersion"/> that it does not know; fields that it does not know survive.
+/// </summary>
+public sealed record Manifest
+{
+    public const int CurrentVersion = 1;
+
+    public required int SchemaVersion { get; init; }
+    public required string Id { get; init; }
+    public required string Project { get; init; }
+    public required string Environment { get; init; }
+    public required string Database { get; init; }
+    public required Provider Provider { get; init; }
+    public required Tier Tier { get; init; }
+    public required BackupKind Kind { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset FinishedAt { get; init; }
+
+    /// <summary>user@host of the process that made it.</summary>
+    public required string Operator { get; init; }
+    public Deployment? Deployment { get; init; }
+
+    /// <summary>The 8 characters under which this backup's artifacts lie.</summary>
+    public required string Attempt { get; init; }
+    public required Totals Totals { get; init; }
+    public required SourceFacts Source { get; init; }
+    public required SnapshotFacts Snapshot { get; init; }
+    public required ToolVersions Tools { get; init; }
+    public required IReadOnlyList<Artifact> Artifacts { get; init; }
+    public required IReadOnlyList<TableFingerprint> Fingerprints { get; init; }
+
+    /// <summary>What the run noticed, for example globals that the server does not show.</summary>
+    public IReadOnlyList<Finding> Findings { get; init; } = [];
+
+    /// <summary>From when retention may expire it; null = never by itself.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>The lock that was asked for; <c>locked.json</c> beside the manifest says that it is in place.</summary>
+    public LockPromise? Lock { get; init; }
+
+    /// <summary>Shell commands that restore this backup with stock tools alone, run in the folder of the manifest.</summary>
+    public required IReadOnlyList<string> RestoreByHand { get; init; }
+
+    /// <summary>SHA-256 of the manifest file with these 64 digits replaced by zeros; last field of the file.</summary>
+    [JsonPropertyOrder(int.MaxValue)]
+    public required string ManifestSha256 { get; init; }
+
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Unknown { get; init; }
+}
+
+/// <summary>The software release that a pre-deploy backup precedes.</summary>
+public sealed record Deployment(string? Commit, string? Ref);
+
+/// <summary>Sums over the backup, so that a list need not read every artifact. Bytes.</summary>
+public sealed record Totals(long RawBytes, long StoredBytes, long Rows, int Tables);
+
+/// <summary>Where the data came from. No user, no password.</summary>
+public sealed record SourceFacts(string Host, int Port, string Database, string? SystemIdentifier);
+
+public sealed record SnapshotFacts
+{
+    /// <summary>Server clock at the snapshot: what was committed before it is in the backup.</summary>
+    public required DateTimeOffset Time { get; init; }
+    public required string Lsn { get; init; }
+
+    /// <summary>pg_snapshot_xmin: increments start here.</summary>
+    public required string Xmin { get; init; }
+    public required string ServerVersion { get; init; }
+    public required int ServerMajor { get; init; }
+    public required long DatabaseBytes { get; init; }
+    public required string Encoding { get; init; }
+    public required string Collation { get; init; }
+    public required string Ctype { get; init; }
+
+    /// <summary>c = libc, i = ICU, b = builtin.</summary>
+    public required string LocaleProvider { get; init; }
+    public string? IcuLocale { get; init; }
+    public required bool Standby { get; init; }
+    public required IReadOnlyList<ExtensionFact> Extensions { get; init; }
+    public required IReadOnlyList<SequenceFact> Sequences { get; init; }
+
+    /// <summary>Roles that own, hold grants in, or are named by policies of the database, and the bootstrap role.</summary>
+    public required IReadOnlyList<string> Roles { get; init; }
+
+    /// <summary>SQL that gives a new database this one's settings, grants, comment and limits; {database} stands for its quoted name.</summary>
+    public required IReadOnlyList<string> DatabaseSql { get; init; }
+
+    /// <summary>Tables whose rows no PostgreSQL dump holds: foreign tables, unlogged tables of a standby.</summary>
+    public IReadOnlyList<TableName> WithoutRows { get; init; } = [];
+}
+
+public sealed record ExtensionFact(string Name, string Version, string Schema);
+
+/// <summary>A sequence before and after the dump: the archive's value lies between (in the direction of the increment).</summary>
+public sealed record SequenceFact(TableName Sequence, long Before, long After, bool IsCalled, long Increment, bool Cycles);
+
+public sealed record ToolVersions(string Backup, string PgDump, string Zstd, string? Gpg);
+
+public enum ArtifactRole
+{
+    Base,
+    Chunk,
+    Globals,
+}
+
+public sealed record Artifact
+{
+    public required string Key { get; init; }
+    public required ArtifactRole Role { get; init; }
+
+    /// <summary>Chunks only: the table whose rows these are.</summary>
+    public TableName? Table { get; init; }
+
+    /// <summary>Chunks only: the table named in COPY on restore; the partition root where rows may move between leaves.</summary>
+    public TableName? LoadInto { get; init; }
+
+    /// <summary>Chunks only: column order of the rows.</summary>
+    public IReadOnlyList<string>? Columns { get; init; }
+    public long? Rows { get; init; }
+
+    /// <summary>Bytes before the filters.</summary>
+    public required long RawBytes { get; init; }
+    public required long StoredBytes { get; init; }
+
+    /// <summary>Of the stored bytes, lower-case hex.</summary>
+    public required string Sha256 { get; init; }
+
+    /// <summary>Applied in this order: <c>zstd</c>, <c>gpg</c>.</summary>
+    public required IReadOnlyList<string> Filters { get; init; }
+}
+
+/// <summary>
+/// Rows of a table (of a whole partition tree under its root) in the snapshot, and their order-independent hash; see docs/FORMAT.md.
+/// </summary>
+public sealed record TableFingerprint
+{
+    public required TableName Table { get; init; }
+    public required IReadOnlyList<string> Columns { get; init; }
+
+    /// <summary>Extension configuration tables: the extension's own condition on the rows that are dumped.</summary>
+    public string? Where { get; init; }
+    public required long Rows { get; init; }
+
+    /// <summary>32 hex digits; null when the policy asked for counts only.</summary>
+    public string? Hash { get; init; }
+}
+
+public sealed record LockPromise(LockMode Mode, DateTimeOffset Until);
+
+/// <summary>Written after every artifact's lock has been extended.</summary>
+public sealed record LockedFact(LockMode Mode, DateTimeOffset Until, DateTimeOffset At, int Objects);

@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Backup.Core.Model;
+
+/// <summary>Every key of a vault, spelled once. See docs/FORMAT.md.</summary>
+public static class VaultKeys
+{
+    public const string ManifestName = "manifest.json";
+    public const string TombstoneName = "expired.json";
+    public const string LockedName = "locked.json";
+
+    /// <summary>Longest escaped table name inside a key; longer ones are cut and marked. File systems end at 255 bytes.</summary>
+    private const int NameLimit = 150;
+
+    /// <summary>Everything of one database in one tier, with a final '/': one database is never a prefix of another.</summary>
+    public static string DatabasePrefix(string environment, Tier tier, string database) =>
+        $"{Escape(environment)}/{Words.Of(tier)}/{Escape(database)}/";
+
+    public static IReadOnlyList<string> DatabasePrefixes(string environment, string database) =>
+        [.. Enum.GetValues<Tier>().Select(t => DatabasePrefix(environment, t, database))];
+
+    /// <summary>Everything of one backup, with a final '/'.</summary>
+    public static string BackupPrefix(string environment, Tier tier, BackupId id) => string.Create(CultureInfo.InvariantCulture,
+        $"{DatabasePrefix(environment, tier, id.Database)}{id.Time.UtcDateTime:yyyy/MM}/{Escape(id.ToString())}/");
+
+    public static string Base(string prefix, string attempt, IEnumerable<string> filters) =>
+        $"{prefix}{attempt}/base.dump{Suffix(filters)}";
+
+    public static string Globals(string prefix, string attempt, IEnumerable<string> filters) =>
+        $"{prefix}{attempt}/globals.sql{Suffix(filters)}";
+
+    /// <param name="number">Counts all chunks of the backup, so two names that differ only in case never meet.</param>
+    public static string Chunk(string prefix, string attempt, TableName table, int number, IEnumerable<string> filters) =>
+        string.Create(CultureInfo.InvariantCulture,
+            $"{prefix}{attempt}/data/{Limit(Escape(table.Schema, '.'))}.{Limit(Escape(table.Name, '.'))}.{number:0000}.copy{Suffix(filters)}");
+
+    /// <summary>
+    /// A reversible form that every key and file name can hold: letters, digits, '-', '_' and '.' stay, every other byte of the
+    /// UTF-8 text becomes %XX. The names "." and ".." are escaped too.
+    /// </summary>
+    public static string Escape(string text, char also = '\0')
+    {
+        var dotsOnly = text.All(c => c == '.');
+        var result = new StringBuilder(text.Length);
+        foreach (var b in Encoding.UTF8.GetBytes(text))
+        {
+            var c = (char)b;
+            var plain = char.IsAsciiLetterOrDigit(c) || c is '-' or '_' || (c == '.' && !dotsOnly);
+            if (plain && c != also) result.Append(c);
+            else result.Append('%').Append(b.ToString("X2", CultureInfo.InvariantCulture));
+        }
+
+        return result.ToString();
+    }
+
+    public static string Unescape(string text) => Uri.UnescapeDataString(text);
+
+    /// <summary>8 random characters: two attempts at one id never share an artifact key.</summary>
+    public static string NewAttempt() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
+
+    private static string Suffix(IEnumerable<string> filters) => string.Concat(filters.Select(f => f == "zstd" ? ".zst" : $".{f}"));
+
+    // The manifest holds the exact name; the key is for people, so a very long one is cut and made unique by a hash.
+    private static string Limit(string escaped) => escaped.Length <= NameLimit
+        ? escaped
+        : $"{escaped[..NameLimit].TrimEnd('%')}~{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(escaped)))[..8]}";
+}
