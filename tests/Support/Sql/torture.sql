@@ -1,5 +1,5 @@
 -- Everything that makes a logical copy of a database go wrong, in one script without client commands.
--- Run it as a superuser in an empty database, in one go. Before it: SET backup.big_rows = N (default 110000, about 40 MB).
+-- Run it as a superuser in an empty database, in one go. Before it: SET backup.big_rows = N (default 125000, about 40 MB).
 -- It is deterministic: no clock, no random numbers, so two loads give the same rows.
 
 SET client_min_messages = warning;
@@ -452,7 +452,7 @@ CREATE TABLE big (
 INSERT INTO big (id, account, at, amount, kind, body)
 SELECT g, g * 7919 % 5003, timestamptz '2020-01-01 00:00:00+00' + g * interval '13 minutes', (g * 104729 % 1000003) / 100.0, (enum_range(NULL::mood))[1 + g % 5],
     md5(g::text) || md5((g + 1)::text) || md5((g + 2)::text) || E'\t' || md5((g + 3)::text) || md5((g + 4)::text) || md5((g + 5)::text) || md5((g + 6)::text) || md5((g + 7)::text)
-FROM generate_series(1, coalesce(nullif(current_setting('backup.big_rows', true), ''), '110000')::bigint) g;
+FROM generate_series(1, coalesce(nullif(current_setting('backup.big_rows', true), ''), '125000')::bigint) g;
 CREATE INDEX big_account ON big (account, at);
 
 -- ───────────────────────────── settings of the database: hostile to every program that prints text ─────────────────────────────
