@@ -1,0 +1,158 @@
+using Backup.Core.Catalog;
+using Backup.Core.Machine;
+using Backup.Core.Model;
+using Backup.Core.Postgres;
+using Backup.Core.Retention;
+using Backup.Core.Storage;
+
+namespace Backup.Core.Operations;
+
+/// <summary>
+/// Makes one backup: lock → preflight → snapshot → streams → manifest → lock. The manifest is the commit: whatever fails before it leaves
+/// nothing that a listing shows.
+/// </summary>
+public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, IProgress<Progress>? progress = null)
+{
+    /// <summary>A schema change in the middle of a run is worth exactly one more try.</summary>
+    private const int Attempts = 2;
+
+    private readonly Toolbox _tools = new(machine);
+
+    /// <exception cref="BackupException">With the codes of source, tool and vault.</exception>
+    public async Task<RunReport> ExecuteAsync(RunRequest request, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var startedAt = clock.GetUtcNow();
+        var id = BackupId.Create(request.Database.Name, request.ScheduledTime ?? startedAt);
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await TryAsync(request, id, startedAt, cancel);
+            }
+            catch (BackupException e) when (e.Code == ErrorCode.SourceBusy && e.Message.Contains($"backup {id} ", StringComparison.Ordinal))
+            {
+                return new RunReport { Outcome = RunOutcome.AlreadyRunning, Id = id };
+            }
+            catch (BackupException e) when (attempt < Attempts && SchemaChange.Recognise(e))
+            {
+                Step($"the schema changed while it was being read; starting over ({e.Message})");
+            }
+            catch (BackupException e) when (SchemaChange.Recognise(e))
+            {
+                throw SchemaChange.Explain(e);
+            }
+        }
+    }
+
+    private async Task<RunReport> TryAsync(RunRequest request, BackupId id, DateTimeOffset startedAt, CancellationToken cancel)
+    {
+        var zstd = await _tools.VersionAsync("zstd", cancel);
+        var gpg = request.GpgRecipients.Count > 0 ? await _tools.VersionAsync("gpg", cancel) : null;
+        var applicationName = $"backup {id} {machine.HostName}";
+        Step($"connecting to {request.Source}");
+        await using var session = await SnapshotSession.OpenAsync(request.Source, applicationName, cancel);
+        session.Blocking = text => progress?.Report(new Progress($"warning: {text}") { IsStep = true });
+        var (postgres, findings) = await PreflightAsync(request, session, cancel);
+
+        // Nobody else works on this database now: what lies unfinished in its place is dead.
+        var prefixes = VaultKeys.DatabasePrefixes(request.Environment, request.Database.Name);
+        await using var claim = await request.Vault.ClaimAsync(prefixes, cancel);
+        var catalog = new BackupCatalog(request.Vault);
+        var earlier = await catalog.ListAsync(request.Environment, request.Database.Name, cancel);
+        foreach (var repaired in await ObjectLock.RepairAsync(request.Vault, earlier, clock, cancel)) Step($"completed the lock of {repaired}");
+        if (earlier.FirstOrDefault(e => e.Id == id) is { } done)
+            return new RunReport { Outcome = RunOutcome.AlreadyDone, Id = id, Manifest = done.Manifest, Prefix = done.Prefix };
+
+        var tier = TierChoice.Choose(request.Kind, id, VerifyResults.ToEarlier(earlier), request.Retention);
+        var prefix = VaultKeys.BackupPrefix(request.Environment, tier, id);
+        var attempt = VaultKeys.NewAttempt();
+        var stages = new StageClock();
+        using var work = WorkFolder.Create(machine);
+
+        Step("locking tables and taking the snapshot");
+        var (snapshot, tables) = await session.TakeSnapshotAsync(request.Database.ExcludeSchemas, request.LockTimeout, cancel);
+        if (!request.IgnoreLockLimit) Preflight.CheckLockTable(session.Server, tables.Count);
+        var plan = DumpPlan.Make(tables, session.Server, request.Database.ShardAbove, request.Database.Jobs);
+        var facts = await session.UseAsync(c => SnapshotReader.ReadAsync(c, session.Server, tables, findings, cancel), cancel);
+        Step($"copying {tables.Count(t => t.HasRows)} tables, {plan.Chunks.Count} chunks, {Bytes.Text(facts.DatabaseBytes)} on disk");
+        var counter = new ProgressCounter(progress, tables.Sum(t => t.Bytes));
+        var writer = new ArtifactWriter(request.Vault, _tools, request, work.GpgHome, stages, counter.Add);
+        var streams = new DumpStreams(request, session, postgres, _tools, writer, work.Folder, applicationName);
+        var (artifacts, fingerprints, more) = await streams.ReadAsync(plan, snapshot, prefix, attempt, cancel);
+        var after = await session.UseAsync(c => SnapshotReader.SequencesAsync(c, tables, cancel), cancel);
+        await session.CommitAsync(cancel);
+
+        var expiresAt = request.Retention?.Keep.GetValueOrDefault(tier)?.AddTo(id.Time);
+        facts = facts with { Sequences = [.. facts.Sequences.Zip(after, (b, a) => b with { After = a.After, IsCalled = b.IsCalled || a.IsCalled })] };
+        var manifest = new Manifest
+        {
+            SchemaVersion = Manifest.CurrentVersion,
+            Id = id.ToString(),
+            Project = request.Project,
+            Environment = request.Environment,
+            Database = request.Database.Name,
+            Provider = request.Database.Provider,
+            Tier = tier,
+            Kind = request.Kind,
+            StartedAt = startedAt,
+            FinishedAt = clock.GetUtcNow(),
+            Operator = $"{machine.UserName}@{machine.HostName}",
+            Deployment = request.Deployment,
+            Attempt = attempt,
+            Totals = new Totals(artifacts.Sum(a => a.RawBytes), artifacts.Sum(a => a.StoredBytes), fingerprints.Sum(f => f.Rows), tables.Count(t => t.HasRows)),
+            Source = new SourceFacts(request.Source.Host, request.Source.Port, request.Source.Database, session.Server.SystemIdentifier),
+            Snapshot = facts,
+            Tools = new ToolVersions(Product.Version, postgres.Version, zstd, gpg),
+            Artifacts = artifacts,
+            Fingerprints = fingerprints,
+            Findings = [.. findings, .. more],
+            ExpiresAt = expiresAt,
+            Lock = request.Lock == LockMode.None || expiresAt is null ? null : new LockPromise(request.Lock, expiresAt.Value),
+            RestoreByHand = RestoreByHand.For(facts, request.Source.Database, prefix, artifacts),
+            ManifestSha256 = "",
+        };
+        await CommitAsync(catalog, prefix, manifest, cancel);
+        return new RunReport { Outcome = RunOutcome.Committed, Id = id, Manifest = manifest, Prefix = prefix, Stages = stages.Read() };
+    }
+
+    private async Task<(PostgresInstallation, List<Finding>)> PreflightAsync(RunRequest request, SnapshotSession session, CancellationToken cancel)
+    {
+        var server = session.Server;
+        var postgres = await installations.ForMajorAsync(server.Major, cancel);
+        var findings = new List<Finding>();
+        if (postgres.Major != server.Major)
+        {
+            findings.Add(new Finding
+            {
+                Severity = Severity.Warning,
+                Code = "tool.newer",
+                Subject = request.Database.Name,
+                Sentence = $"the server is PostgreSQL {server.Major}, pg_dump is {postgres.Version}: a restore to PostgreSQL {server.Major} may need editing",
+                NextStep = $"Install the client of PostgreSQL {server.Major} on the machine that makes the backups.",
+            });
+        }
+
+        await session.UseAsync(async c =>
+        {
+            await Preflight.CheckRightsAsync(c, server, request.Database.ExcludeSchemas, cancel);
+            return 0;
+        }, cancel);
+        // pg_dump gets its settings this way only: a proxy that drops them would change values.
+        var settings = SessionSettings.Reading(server.Major);
+        await using var probe = await Connector.OpenAsync(request.Source, "backup probe", cancel, string.Join(' ', request.Source.ToEnvironment("", settings)["PGOPTIONS"]));
+        await SessionSettings.VerifyAsync(probe, settings, cancel);
+        return (postgres, findings);
+    }
+
+    // Tags before the manifest: a crash in between keeps artifacts that nobody names, the other order would let lifecycle remove named ones.
+    private async Task CommitAsync(BackupCatalog catalog, string prefix, Manifest manifest, CancellationToken cancel)
+    {
+        await catalog.Vault.MarkAsync([.. manifest.Artifacts.Select(a => a.Key)], ObjectState.Committed, cancel);
+        await catalog.PublishAsync(prefix, manifest, manifest.Lock is { } l ? new RetainUntil(l.Mode, l.Until) : null, cancel);
+        Step($"committed {manifest.Id}");
+        await ObjectLock.ApplyAsync(catalog.Vault, prefix, manifest, clock, cancel);
+    }
+
+    private void Step(string what) => progress?.Report(new Progress(what) { IsStep = true });
+}

@@ -1,0 +1,53 @@
+using System.Text.Json;
+using Backup.Core.Catalog;
+using Backup.Core.Model;
+using Backup.Core.Retention;
+
+namespace Backup.Core.Operations;
+
+public enum VerifyLevel
+{
+    /// <summary>Every stored byte is read and hashed.</summary>
+    Checksum,
+
+    /// <summary>Also decrypted, decompressed, the archive read to its end by pg_restore, and the rows of chunks counted and hashed.</summary>
+    Archive,
+
+    /// <summary>Also restored into a throw-away server.</summary>
+    Restore,
+}
+
+/// <summary>What one verify found: a write-once object beside the manifest.</summary>
+public sealed record VerifyResult
+{
+    public required string Id { get; init; }
+    public required VerifyLevel Level { get; init; }
+    public required DateTimeOffset At { get; init; }
+    public required bool Passed { get; init; }
+    public required int Objects { get; init; }
+    public required long StoredBytes { get; init; }
+    public required double Seconds { get; init; }
+
+    /// <summary>Every difference, not only the first.</summary>
+    public required IReadOnlyList<Finding> Findings { get; init; }
+}
+
+/// <summary>Writing and reading of verify results.</summary>
+public static class VerifyResults
+{
+    private static readonly JsonSerializerOptions _options = new(ManifestJson.Options) { Converters = { new WordConverter<VerifyLevel>() } };
+
+    public static byte[] Write(VerifyResult result) => JsonSerializer.SerializeToUtf8Bytes(result, _options);
+
+    /// <summary>The verdict is in the name, so that a listing shows it without reading.</summary>
+    public static string Key(string prefix, VerifyResult result) =>
+        $"{prefix}results/{BackupId.FormatTime(result.At)}-verify-{(result.Passed ? "pass" : "fail")}.json";
+
+    /// <summary>The newest verdict on a backup: true, false, or null when it was never verified.</summary>
+    public static bool? Newest(CatalogEntry entry) =>
+        entry.Results.LastOrDefault(r => r.Contains("-verify-", StringComparison.Ordinal))?.EndsWith("-pass.json", StringComparison.Ordinal);
+
+    /// <summary>What the choice of a tier must know of earlier backups: a damaged one, or one that failed its verify, fills no period.</summary>
+    public static IReadOnlyList<EarlierBackup> ToEarlier(IEnumerable<CatalogEntry> entries) =>
+        [.. entries.Select(e => new EarlierBackup(e.Id, e.Tier, e.Manifest is not null && Newest(e) != false))];
+}

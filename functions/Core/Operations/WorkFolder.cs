@@ -1,0 +1,47 @@
+using Backup.Core.Machine;
+
+namespace Backup.Core.Operations;
+
+/// <summary>A private temporary folder that goes with the operation; what a killed process left is removed by the next.</summary>
+public sealed class WorkFolder : IDisposable
+{
+    private const string NamePrefix = "backup-work-";
+
+    private WorkFolder(string folder) => Folder = folder;
+
+    public string Folder { get; }
+
+    /// <summary>An empty home for gpg, so that encrypting touches nobody's keyring.</summary>
+    public string GpgHome => Directory.CreateDirectory(Path.Combine(Folder, "gpg"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+
+    public static WorkFolder Create(MachineEnvironment machine)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        foreach (var old in Directory.EnumerateDirectories(machine.TempFolder, NamePrefix + "*"))
+        {
+            var pid = Path.GetFileName(old)[NamePrefix.Length..].Split('-')[0];
+            if (Directory.Exists("/proc") && !Directory.Exists($"/proc/{pid}") && IsOurs(old)) Remove(old);
+        }
+
+        // CreateTempSubdirectory gives mode 0700.
+        return new WorkFolder(Directory.CreateTempSubdirectory($"{NamePrefix}{Environment.ProcessId}-").FullName);
+    }
+
+    public void Dispose() => Remove(Folder);
+
+    private static void Remove(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Another process removes it too, or it belongs to another user: not ours to insist on.
+        }
+    }
+
+    // A folder of mode 0700 that this user can list is this user's (or this user is root).
+    private static bool IsOurs(string folder) =>
+        (File.GetUnixFileMode(folder) & (UnixFileMode.GroupRead | UnixFileMode.OtherRead)) == 0;
+}
