@@ -8,19 +8,26 @@ namespace Backup.Cli;
 /// <summary>Arguments in, exit code out. The one catch of the program.</summary>
 public static class Program
 {
-    public static async Task<int> Main(string[] args)
+    public static Task<int> Main(string[] args) => RunAsync(args, MachineEnvironment.Read, TimeProvider.System, Console.Out, Console.Error);
+
+    /// <summary>One run of the command with everything that it touches given, so that tests run it in their own process.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(
+        string[] args, Func<MachineEnvironment> machine, TimeProvider clock, TextWriter output, TextWriter error)
     {
-        var console = new Terminal(Console.Out, Console.Error, args.Contains("--verbose"));
+        ArgumentNullException.ThrowIfNull(machine);
+        var console = new Terminal(output, error, args.Contains("--verbose"));
         try
         {
-            var context = new VerbContext(MachineEnvironment.Read(), TimeProvider.System, console);
+            var options = new SharedOptions();
             var root = new RootCommand("Backups of managed PostgreSQL databases: consistent, encrypted, proven restorable.");
-            foreach (var verb in VerbTable.All(context)) root.Subcommands.Add(verb);
+            root.Options.Add(options.Verbose);
+            foreach (var verb in VerbTable.All(new VerbContext(machine(), clock, console, options))) root.Subcommands.Add(verb);
             var parsed = root.Parse(args);
             if (parsed.Errors.Count > 0)
                 throw new BackupException(ErrorCode.UsageWrong, string.Join(" ", parsed.Errors.Select(e => e.Message)),
                     $"Run `backup {(parsed.CommandResult.Command == root ? "" : parsed.CommandResult.Command.Name + " ")}--help`.");
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = output, Error = error });
         }
         catch (Exception e)
         {

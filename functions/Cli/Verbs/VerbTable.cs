@@ -3,8 +3,8 @@ using Backup.Core.Machine;
 
 namespace Backup.Cli.Verbs;
 
-/// <summary>What every verb gets: the machine, the clock and the terminal.</summary>
-public sealed record VerbContext(MachineEnvironment Machine, TimeProvider Clock, Terminal Terminal);
+/// <summary>What every verb gets: the machine, the clock, the terminal and the options that verbs share.</summary>
+public sealed record VerbContext(MachineEnvironment Machine, TimeProvider Clock, Terminal Terminal, SharedOptions Options);
 
 /// <summary>One line per verb, in the order of the help text.</summary>
 public static class VerbTable
@@ -12,6 +12,9 @@ public static class VerbTable
     public static IEnumerable<Command> All(VerbContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        return [];
+        return
+        [
+            CheckVerb.Create(context),
+        ];
     }
 }

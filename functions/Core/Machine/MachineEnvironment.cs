@@ -12,6 +12,9 @@ public sealed record MachineEnvironment
     /// <summary>Folder for FIFOs, the base archive during a restore, and throw-away clusters.</summary>
     public required string TempFolder { get; init; }
 
+    /// <summary>Where relative paths of the command line start.</summary>
+    public string WorkingFolder { get; init; } = ".";
+
     public required string HostName { get; init; }
     public required string UserName { get; init; }
     public required bool IsRoot { get; init; }
@@ -26,6 +29,7 @@ public sealed record MachineEnvironment
         {
             Variables = variables,
             TempFolder = Path.GetTempPath().TrimEnd('/'),
+            WorkingFolder = Environment.CurrentDirectory,
             HostName = Environment.MachineName,
             UserName = Environment.UserName,
             IsRoot = Environment.IsPrivilegedProcess,

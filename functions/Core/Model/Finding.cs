@@ -18,6 +18,9 @@ public sealed record Finding
     /// <summary>What it is about: a database, a table, an object, a key path.</summary>
     public required string Subject { get; init; }
 
+    /// <summary>Line (from 1) of the document that <see cref="Subject"/> is a key path of; null when it is not about a document.</summary>
+    public int? Line { get; init; }
+
     public required string Sentence { get; init; }
 
     public required string NextStep { get; init; }

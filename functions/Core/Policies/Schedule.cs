@@ -1,0 +1,155 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Backup.Core.Policies;
+
+/// <summary>
+/// A five-field cron line in UTC: minute, hour, day of month, month, day of week. Lists, ranges, steps, names
+/// (JAN, MON) and 0-7 for weekdays. When day and weekday are both restricted (neither begins with *), either is enough,
+/// as in classic cron. Immutable; times have whole minutes.
+/// </summary>
+public sealed class Schedule
+{
+    public const string Accepted = "write five fields in UTC (minute hour day month weekday), for example \"0 2 * * *\"";
+
+    // After 400 years the Gregorian calendar repeats, weekdays included.
+    private const int DaysOfCycle = 146_097;
+    private const int MinutesOfDay = 24 * 60;
+
+    private static readonly ScheduleField[] _fields =
+        [ScheduleField.Minute, ScheduleField.Hour, ScheduleField.Day, ScheduleField.Month, ScheduleField.Weekday];
+
+    private readonly string _text;
+    private readonly int[] _times;
+    private readonly ulong _days;
+    private readonly ulong _months;
+    private readonly ulong _weekdays;
+    private readonly bool _either;
+
+    private Schedule(string text, int[] times, ulong days, ulong months, ulong weekdays, bool either)
+    {
+        _text = text;
+        _times = times;
+        _days = days;
+        _months = months;
+        _weekdays = weekdays;
+        _either = either;
+    }
+
+    /// <summary>The shortest time between two consecutive occurrences.</summary>
+    public TimeSpan SmallestGap { get; private init; }
+
+    /// <summary>The longest time between two consecutive occurrences: what a recovery point objective must allow for.</summary>
+    public TimeSpan LargestGap { get; private init; }
+
+    /// <exception cref="FormatException">The line is not a schedule; the message says which field and why.</exception>
+    public static Schedule Parse(string text) =>
+        TryParse(text, out var schedule, out var problem)
+            ? schedule
+            : throw new FormatException($"\"{text}\" is not a schedule: {problem}; {Accepted}");
+
+    /// <summary>False with the first problem, a sentence without the line itself.</summary>
+    public static bool TryParse(string? text, [NotNullWhen(true)] out Schedule? schedule, [NotNullWhen(false)] out string? problem)
+    {
+        schedule = null;
+        var fields = (text ?? "").Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
+        problem = fields.Length == 5 ? null : $"it has {fields.Length} fields, not five";
+        var bits = new ulong[5];
+        for (var i = 0; problem is null && i < 5; i++) problem = _fields[i].Parse(fields[i], out bits[i]);
+        if (problem is not null) return false;
+
+        var (minutes, hours, days, months, weekdays) = (bits[0], bits[1], bits[2], bits[3], bits[4]);
+        int[] times = [.. Enumerable.Range(0, MinutesOfDay).Where(t => Has(hours, t / 60) && Has(minutes, t % 60))];
+        var either = !fields[2].StartsWith('*') && !fields[4].StartsWith('*');
+        var bare = new Schedule(string.Join(' ', fields), times, days, months, weekdays, either);
+        if (bare.DayGaps() is not { } gaps)
+        {
+            problem = "no calendar has such a day";
+            return false;
+        }
+
+        var within = times.Skip(1).Select((t, i) => t - times[i]).ToArray();
+        var spread = times[^1] - times[0];
+        schedule = new Schedule(bare._text, times, days, months, weekdays, either)
+        {
+            SmallestGap = TimeSpan.FromMinutes(within.Append((gaps.Smallest * MinutesOfDay) - spread).Min()),
+            LargestGap = TimeSpan.FromMinutes(within.Append((gaps.Largest * MinutesOfDay) - spread).Max()),
+        };
+        return true;
+    }
+
+    /// <summary>The first occurrence strictly after the given moment.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The calendar (year 9999) ends before it.</exception>
+    public DateTimeOffset Next(DateTimeOffset after)
+    {
+        var (day, time) = Split(after.UtcDateTime);
+        var earliest = time + 1;
+        for (; ; )
+        {
+            if (MatchesDay(day))
+            {
+                foreach (var t in _times)
+                    if (t >= earliest) return At(day, t);
+            }
+
+            earliest = 0;
+            if (day == DateOnly.MaxValue) throw new ArgumentOutOfRangeException(nameof(after), after, "the calendar ends before the next occurrence");
+            day = day.AddDays(1);
+        }
+    }
+
+    /// <summary>The last occurrence strictly before the given moment.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The calendar (year 1) begins after it.</exception>
+    public DateTimeOffset Previous(DateTimeOffset before)
+    {
+        var (day, time) = Split(before.UtcDateTime);
+        var latest = before.UtcTicks % TimeSpan.TicksPerMinute == 0 ? time - 1 : time;
+        for (; ; )
+        {
+            if (MatchesDay(day))
+            {
+                for (var i = _times.Length - 1; i >= 0; i--)
+                    if (_times[i] <= latest) return At(day, _times[i]);
+            }
+
+            latest = MinutesOfDay - 1;
+            if (day == DateOnly.MinValue) throw new ArgumentOutOfRangeException(nameof(before), before, "the calendar begins after the previous occurrence");
+            day = day.AddDays(-1);
+        }
+    }
+
+    public override string ToString() => _text;
+
+    private bool MatchesDay(DateOnly day)
+    {
+        if (!Has(_months, day.Month)) return false;
+        var byDay = Has(_days, day.Day);
+        var byWeekday = Has(_weekdays, (int)day.DayOfWeek);
+        return _either ? byDay || byWeekday : byDay && byWeekday;
+    }
+
+    private (int Smallest, int Largest)? DayGaps()
+    {
+        var start = new DateOnly(2000, 1, 1);
+        int? first = null;
+        var (previous, smallest, largest) = (0, int.MaxValue, 0);
+        for (var n = 0; n < DaysOfCycle; n++)
+        {
+            if (!MatchesDay(start.AddDays(n))) continue;
+            if (first is null) first = n;
+            else (smallest, largest) = (Math.Min(smallest, n - previous), Math.Max(largest, n - previous));
+            previous = n;
+        }
+
+        if (first is null) return null;
+        var around = first.Value + DaysOfCycle - previous;
+        return (Math.Min(smallest, around), Math.Max(largest, around));
+    }
+
+    private static (DateOnly Day, int Time) Split(DateTime utc) =>
+        (DateOnly.FromDateTime(utc), (utc.Hour * 60) + utc.Minute);
+
+    private static DateTimeOffset At(DateOnly day, int time) =>
+        new(day.ToDateTime(new TimeOnly(time / 60, time % 60)), TimeSpan.Zero);
+
+    private static bool Has(ulong bits, int n) => (bits & (1UL << n)) != 0;
+}
