@@ -1,0 +1,85 @@
+using System.Text;
+using Backup.Core.Machine;
+using Backup.Core.Model;
+
+namespace Backup.Core.Storage;
+
+/// <summary>
+/// A lock file held open with flock: the kernel lets go of it when the process dies, however it dies. The file itself is never removed,
+/// since removing it would let a waiting process lock a file that has no name any more.
+/// </summary>
+internal sealed class FolderClaim : IAsyncDisposable
+{
+    private readonly Action<FolderClaim> _ended;
+    private FileStream? _file;
+
+    private FolderClaim(FileStream file, IReadOnlyList<string> folders, Action<FolderClaim> ended)
+    {
+        _file = file;
+        _ended = ended;
+        Folders = folders;
+    }
+
+    public IReadOnlyList<string> Folders { get; }
+
+    public static FolderClaim Take(string path, IReadOnlyList<string> folders, string vault, Action<FolderClaim> ended)
+    {
+        try
+        {
+            return FolderErrors.Map(vault, folders[0], () => Open(path, folders, ended));
+        }
+        catch (BackupException e) when (e.InnerException is IOException { HResult: Native.Again or 35 })
+        {
+            throw Busy(path, folders, vault);
+        }
+    }
+
+    public void Release()
+    {
+        if (Interlocked.Exchange(ref _file, null) is not { } file) return;
+        using (file) file.SetLength(0);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _ended(this);
+        Release();
+        return ValueTask.CompletedTask;
+    }
+
+    private static FolderClaim Open(string path, IReadOnlyList<string> folders, Action<FolderClaim> ended)
+    {
+        var file = new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.None,
+            BufferSize = 0,
+            UnixCreateMode = FolderVault.FileMode,
+        });
+        file.SetLength(0);
+        file.Write(Encoding.UTF8.GetBytes($"pid {Environment.ProcessId} on {Environment.MachineName}"));
+        return new FolderClaim(file, folders, ended);
+    }
+
+    private static BackupException Busy(string path, IReadOnlyList<string> folders, string vault)
+    {
+        var holder = Holder(path);
+        return new BackupException(ErrorCode.VaultBusy, $"{(holder.Length > 0 ? holder : "another process")} is writing {folders[0]} in {vault}",
+            "Wait until that run has ended, or stop it; its claim ends with it.") { IsTransient = true };
+    }
+
+    private static string Holder(string path)
+    {
+        try
+        {
+            using var reader = new StreamReader(path, Encoding.UTF8, false,
+                new FileStreamOptions { Access = FileAccess.Read, Mode = FileMode.Open, Share = FileShare.ReadWrite });
+            return reader.ReadToEnd().Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+}

@@ -1,0 +1,300 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Runtime.CompilerServices;
+using Amazon.S3;
+using Amazon.S3.Model;
+using Backup.Core.Model;
+
+namespace Backup.Core.Storage;
+
+/// <summary>
+/// A vault in an S3 bucket. Nothing is ever deleted here: objects carry the tag <c>backup</c> = pending, committed or expired, on which the bucket's
+/// lifecycle rules act. The SDK retries requests; nobody above this class does.
+/// </summary>
+public sealed class S3Vault : IVault, IColdVault
+{
+    internal const string StateTag = "backup";
+
+    private const int Together = 16;
+    private static readonly ConcurrentDictionary<string, string> s_claims = new(StringComparer.Ordinal);
+
+    private readonly S3Location _location;
+    private readonly S3Connection _s3;
+    private readonly TimeProvider _time;
+
+    public S3Vault(S3Location location, TimeProvider time, S3Tuning? tuning = null)
+    {
+        _location = location;
+        _time = time;
+        _s3 = new S3Connection(location, tuning ?? new S3Tuning());
+    }
+
+    public string Name => _location.ToString();
+
+    public Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        return new S3Upload(_s3, _location, KeyRules.Check(key), state, retain, cancel).StoreAsync(content);
+    }
+
+    /// <summary>
+    /// Reads the current version, except for manifests in a versioned bucket: what a manifest says is believed, so an overwritten one must not be.
+    /// Artifacts need no such question (one more request each): their SHA-256 is in the manifest and is compared by every reader.
+    /// </summary>
+    public async Task<Stream> OpenAsync(string key, long offset, CancellationToken cancel)
+    {
+        KeyRules.Check(key);
+        GetObjectResponse response;
+        try
+        {
+            response = await GetAsync(key, offset, null, null, cancel);
+        }
+        catch (BackupException e) when (offset > 0 && e.InnerException is AmazonS3Exception { StatusCode: HttpStatusCode.RequestedRangeNotSatisfiable })
+        {
+            return Stream.Null; // the offset is at or after the end
+        }
+
+        var isVersioned = response.VersionId is { Length: > 0 } and not "null";
+        if (isVersioned && key.EndsWith("/" + Model.VaultKeys.ManifestName, StringComparison.Ordinal)
+            && await OldestVersionAsync(key, cancel) is { } oldest && oldest != response.VersionId)
+        {
+            response.Dispose();
+            response = await GetAsync(key, offset, oldest, null, cancel);
+        }
+
+        var (version, etag) = (isVersioned ? response.VersionId : null, response.ETag);
+        return new S3ReadStream(response, offset, What(key), _time, (position, token) => GetAsync(key, position, version, etag, token));
+    }
+
+    public async IAsyncEnumerable<VaultObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var request = new ListObjectsV2Request { BucketName = _location.Bucket, Prefix = _location.Prefix + KeyRules.CheckPrefix(prefix) };
+        do
+        {
+            var page = await S3Errors.MapAsync("s3:ListBucket", What(prefix), () => _s3.Client.ListObjectsV2Async(request, cancel), cancel);
+            foreach (var item in page.S3Objects ?? [])
+            {
+                yield return new VaultObject(item.Key[_location.Prefix.Length..], item.Size ?? 0,
+                    new DateTimeOffset((item.LastModified ?? DateTime.UnixEpoch).ToUniversalTime()), item.StorageClass?.Value ?? "STANDARD");
+            }
+
+            request.ContinuationToken = page.IsTruncated == true ? page.NextContinuationToken : null;
+        }
+        while (request.ContinuationToken is not null);
+    }
+
+    public Task MarkAsync(IReadOnlyCollection<string> keys, ObjectState state, CancellationToken cancel)
+    {
+        if (!_location.Tags) return Task.CompletedTask;
+        return ForEachAsync(keys, async (key, token) =>
+        {
+            var request = new PutObjectTaggingRequest
+            {
+                BucketName = _location.Bucket,
+                Key = Full(key),
+                Tagging = new Tagging { TagSet = [new Tag { Key = StateTag, Value = Words.Of(state) }] },
+            };
+            try
+            {
+                await S3Errors.MapAsync("s3:PutObjectTagging", What(key), () => _s3.Client.PutObjectTaggingAsync(request, token), token);
+            }
+            catch (BackupException e) when (state is ObjectState.Expired && e.Code == ErrorCode.VaultMissing && e.InnerException is AmazonS3Exception { ErrorCode: not "NoSuchBucket" })
+            {
+                // Lifecycle has removed it already: an interrupted prune is being finished.
+            }
+        }, cancel);
+    }
+
+    public Task RetainAsync(IReadOnlyCollection<string> keys, RetainUntil retain, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(retain);
+        if (LockMode(retain) is not { } mode) return Task.CompletedTask;
+        return ForEachAsync(keys, async (key, token) =>
+        {
+            var head = await HeadAsync(key, token);
+            var isCompliance = head?.ObjectLockMode == ObjectLockMode.Compliance;
+            var isLongEnough = head?.ObjectLockRetainUntilDate?.ToUniversalTime() >= WholeSeconds(retain.Until);
+            if (isLongEnough && (isCompliance || head?.ObjectLockMode == mode)) return;
+            var request = new PutObjectRetentionRequest
+            {
+                BucketName = _location.Bucket,
+                Key = Full(key),
+                VersionId = head?.VersionId,
+                Retention = new ObjectLockRetention
+                {
+                    // Compliance is never weakened, and no date is ever moved nearer.
+                    Mode = isCompliance ? ObjectLockRetentionMode.Compliance : new ObjectLockRetentionMode(mode.Value),
+                    RetainUntilDate = isLongEnough ? head!.ObjectLockRetainUntilDate : WholeSeconds(retain.Until),
+                },
+            };
+            await S3Errors.MapAsync("s3:PutObjectRetention", What(key), () => _s3.Client.PutObjectRetentionAsync(request, token), token);
+        }, cancel);
+    }
+
+    public async Task<IAsyncDisposable> ClaimAsync(IReadOnlyCollection<string> prefixes, CancellationToken cancel)
+    {
+        var folders = KeyRules.Folders(prefixes);
+        var taken = new List<string>();
+        var claim = new Claim(taken);
+        try
+        {
+            foreach (var folder in folders)
+            {
+                var name = $"{_s3.Endpoint}|{_location.Bucket}|{_location.Prefix}{folder}";
+                if (!s_claims.TryAdd(name, folder))
+                {
+                    throw new BackupException(ErrorCode.VaultBusy, $"this process is already writing {What(folder)}", "Wait until that run has ended.")
+                    {
+                        IsTransient = true,
+                    };
+                }
+
+                taken.Add(name);
+            }
+
+            foreach (var folder in folders) await AbortUploadsAsync(folder, cancel);
+            var result = claim;
+            claim = null;
+            return result;
+        }
+        finally
+        {
+            claim?.Release();
+        }
+    }
+
+    public async Task<string> ThawAsync(IReadOnlyCollection<VaultObject> objects, int days, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(objects);
+        var cold = objects.Where(o => o.StorageClass is "GLACIER" or "DEEP_ARCHIVE").ToList();
+        await ForEachAsync([.. cold.Select(o => o.Key)], async (key, token) =>
+        {
+            var request = new RestoreObjectRequest { BucketName = _location.Bucket, Key = Full(key), Days = days, RetrievalTier = GlacierJobTier.Standard };
+            try
+            {
+                await S3Errors.MapAsync("s3:RestoreObject", What(key), () => _s3.Client.RestoreObjectAsync(request, token), token);
+            }
+            catch (BackupException e) when (e.InnerException is AmazonS3Exception { ErrorCode: "RestoreAlreadyInProgress" })
+            {
+                // Asked before; the answer to the caller is the same.
+            }
+        }, cancel);
+        return cold.Count == 0 ? "ready now"
+            : cold.Any(o => o.StorageClass == "DEEP_ARCHIVE") ? "ready in up to 12 hours (Deep Archive)"
+            : "ready in 3 to 5 hours (Glacier Flexible Retrieval)";
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _s3.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    internal static ObjectLockMode? LockMode(RetainUntil? retain) => retain?.Mode switch
+    {
+        Model.LockMode.Governance => ObjectLockMode.Governance,
+        Model.LockMode.Compliance => ObjectLockMode.Compliance,
+        _ => null,
+    };
+
+    private static DateTime WholeSeconds(DateTimeOffset time) => new(time.UtcTicks - (time.UtcTicks % TimeSpan.TicksPerSecond), DateTimeKind.Utc);
+
+    private static Task ForEachAsync(IReadOnlyCollection<string> keys, Func<string, CancellationToken, Task> action, CancellationToken cancel) =>
+        Parallel.ForEachAsync(keys.Select(KeyRules.Check), new ParallelOptions { MaxDegreeOfParallelism = Together, CancellationToken = cancel },
+            async (key, token) => await action(key, token));
+
+    private Task<GetObjectResponse> GetAsync(string key, long offset, string? version, string? etag, CancellationToken cancel)
+    {
+        var request = new GetObjectRequest
+        {
+            BucketName = _location.Bucket,
+            Key = Full(key),
+            VersionId = version,
+            EtagToMatch = etag,
+            ByteRange = offset > 0 ? new ByteRange($"bytes={offset}-") : null,
+        };
+        return S3Errors.MapAsync("s3:GetObject", What(key), () => _s3.Client.GetObjectAsync(request, cancel), cancel);
+    }
+
+    /// <summary>Null for a role that may not read artifacts: AWS refuses by itself to shorten a lock, so nothing is lost by not looking.</summary>
+    private async Task<GetObjectMetadataResponse?> HeadAsync(string key, CancellationToken cancel)
+    {
+        try
+        {
+            return await S3Errors.MapAsync("s3:GetObject", What(key), () => _s3.Client.GetObjectMetadataAsync(_location.Bucket, Full(key), cancel), cancel);
+        }
+        catch (BackupException e) when (S3Errors.IsStatus(e.InnerException!, HttpStatusCode.Forbidden))
+        {
+            return null;
+        }
+    }
+
+    private async Task<string?> OldestVersionAsync(string key, CancellationToken cancel)
+    {
+        var request = new ListVersionsRequest { BucketName = _location.Bucket, Prefix = Full(key) };
+        string? oldest = null;
+        while (true)
+        {
+            var page = await S3Errors.MapAsync("s3:ListBucketVersions", What(key), () => _s3.Client.ListVersionsAsync(request, cancel), cancel);
+            foreach (var version in page.Versions ?? [])
+                if (version.Key == Full(key) && version.IsDeleteMarker != true) oldest = version.VersionId; // newest come first
+            if (page.IsTruncated != true) return oldest;
+            (request.KeyMarker, request.VersionIdMarker) = (page.NextKeyMarker, page.NextVersionIdMarker);
+        }
+    }
+
+    /// <summary>The caller holds the database's lock, so every unfinished upload below its folders is a dead run's.</summary>
+    private async Task AbortUploadsAsync(string folder, CancellationToken cancel)
+    {
+        var request = new ListMultipartUploadsRequest { BucketName = _location.Bucket, Prefix = Full(folder[..^1]) + "/" };
+        while (true)
+        {
+            ListMultipartUploadsResponse page;
+            try
+            {
+                page = await S3Errors.MapAsync("s3:ListBucketMultipartUploads", What(folder), () => _s3.Client.ListMultipartUploadsAsync(request, cancel), cancel);
+            }
+            catch (BackupException e) when (S3Errors.IsStatus(e.InnerException!, HttpStatusCode.Forbidden) && e.InnerException is AmazonS3Exception { ErrorCode: "AccessDenied" })
+            {
+                return; // A role may lack this right; the bucket's lifecycle rule removes unfinished uploads after 3 days.
+            }
+
+            foreach (var upload in page.MultipartUploads ?? [])
+            {
+                await S3Errors.MapAsync("s3:AbortMultipartUpload", What(upload.Key[_location.Prefix.Length..]), async () =>
+                {
+                    try
+                    {
+                        return await _s3.Client.AbortMultipartUploadAsync(_location.Bucket, upload.Key, upload.UploadId, cancel);
+                    }
+                    catch (AmazonS3Exception e) when (e.ErrorCode == "NoSuchUpload")
+                    {
+                        return null; // ended by itself in the meantime
+                    }
+                }, cancel);
+            }
+
+            if (page.IsTruncated != true) return;
+            (request.KeyMarker, request.UploadIdMarker) = (page.NextKeyMarker, page.NextUploadIdMarker);
+        }
+    }
+
+    private string Full(string key) => _location.Prefix + KeyRules.Check(key);
+
+    private string What(string key) => $"{_location}/{key}";
+
+    private sealed class Claim(List<string> taken) : IAsyncDisposable
+    {
+        public void Release()
+        {
+            foreach (var name in taken) s_claims.TryRemove(name, out _);
+            taken.Clear();
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Release();
+            return ValueTask.CompletedTask;
+        }
+    }
+}
