@@ -99,7 +99,16 @@ public sealed record SnapshotFacts
 public sealed record ExtensionFact(string Name, string Version, string Schema);
 
 /// <summary>A sequence before and after the dump: the archive's value lies between (in the direction of the increment).</summary>
-public sealed record SequenceFact(TableName Sequence, long Before, long After, bool IsCalled, long Increment, bool Cycles);
+public sealed record SequenceFact
+{
+    public required TableName Sequence { get; init; }
+    public required long Before { get; init; }
+    public required long After { get; init; }
+    public required bool CalledBefore { get; init; }
+    public required bool CalledAfter { get; init; }
+    public required long Increment { get; init; }
+    public required bool Cycles { get; init; }
+}
 
 public sealed record ToolVersions(string Backup, string PgDump, string Zstd, string? Gpg);
 
@@ -117,6 +126,9 @@ public sealed record Artifact
 
     /// <summary>Chunks only: the table whose rows these are.</summary>
     public TableName? Table { get; init; }
+
+    /// <summary>Chunks only: the table's OID in the source, which joins it with a fingerprint and with the archive's contents.</summary>
+    public uint? Oid { get; init; }
 
     /// <summary>Chunks only: the table named in COPY on restore; the partition root where rows may move between leaves.</summary>
     public TableName? LoadInto { get; init; }
@@ -146,7 +158,11 @@ public sealed record TableFingerprint
 
     /// <summary>Extension configuration tables: the extension's own condition on the rows that are dumped.</summary>
     public string? Where { get; init; }
-    public required long Rows { get; init; }
+    /// <summary>OIDs in the source of the tables that are summed here: its own, or those of the tree's leaves.</summary>
+    public required IReadOnlyList<uint> Oids { get; init; }
+
+    /// <summary>Null when the policy asked for no fingerprints and the rows were not counted on the way.</summary>
+    public long? Rows { get; init; }
 
     /// <summary>32 hex digits; null when the policy asked for counts only.</summary>
     public string? Hash { get; init; }

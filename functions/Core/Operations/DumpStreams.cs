@@ -95,6 +95,7 @@ public sealed class DumpStreams(
             Key = key,
             Role = ArtifactRole.Chunk,
             Table = chunk.Table.Name,
+            Oid = chunk.Table.Oid,
             LoadInto = chunk.Table is { LoadViaRoot: true, Root: { } root } ? root : chunk.Table.Name,
             Columns = chunk.Table.Columns,
             Rows = meter.Rows,
@@ -107,10 +108,13 @@ public sealed class DumpStreams(
 
     private async Task SmallTablesAsync(DumpPlan plan, CancellationToken cancel)
     {
-        if (request.Database.Fingerprint == FingerprintMode.Off) return;
         foreach (var table in plan.InBase.Where(t => !(session.Server.IsStandby && t.Unlogged)))
         {
-            if (Hashes(table))
+            if (request.Database.Fingerprint == FingerprintMode.Off)
+            {
+                _sums.Add(table, null, null);
+            }
+            else if (Hashes(table))
             {
                 var meter = await session.UseAsync(c =>
                     Postgres.Fingerprints.ReadAsync(c, table.Name, table.Columns, table.Where, session.Server.Encoding, cancel), cancel);

@@ -13,7 +13,10 @@ public sealed class FingerprintSums
     private readonly SortedDictionary<TableName, TableFingerprint> _byTable = new(TableName.Order);
     private readonly Dictionary<TableName, UInt128> _sums = [];
 
-    public void Add(SourceTable table, long rows, UInt128? sum)
+    /// <param name="table">The table that the part belongs to.</param>
+    /// <param name="rows">Null = not counted.</param>
+    /// <param name="sum">Null = not hashed.</param>
+    public void Add(SourceTable table, long? rows, UInt128? sum)
     {
         var subject = table.Root ?? table.Name;
         lock (_gate)
@@ -25,7 +28,8 @@ public sealed class FingerprintSums
                 Table = subject,
                 Columns = table.Columns,
                 Where = table.Where,
-                Rows = (before?.Rows ?? 0) + rows,
+                Oids = before is null ? [table.Oid] : before.Oids.Contains(table.Oid) ? before.Oids : [.. before.Oids, table.Oid],
+                Rows = before is null ? rows : before.Rows + rows,
                 Hash = sum is null || (before is not null && before.Hash is null) ? null : RowMeter.Format(_sums[subject]),
             };
         }

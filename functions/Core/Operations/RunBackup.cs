@@ -84,7 +84,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         await session.CommitAsync(cancel);
 
         var expiresAt = request.Retention?.Keep.GetValueOrDefault(tier)?.AddTo(id.Time);
-        facts = facts with { Sequences = [.. facts.Sequences.Zip(after, (b, a) => b with { After = a.After, IsCalled = b.IsCalled || a.IsCalled })] };
+        facts = facts with { Sequences = [.. facts.Sequences.Zip(after, (b, a) => b with { After = a.After, CalledAfter = a.CalledAfter })] };
         var manifest = new Manifest
         {
             SchemaVersion = Manifest.CurrentVersion,
@@ -100,7 +100,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             Operator = $"{machine.UserName}@{machine.HostName}",
             Deployment = request.Deployment,
             Attempt = attempt,
-            Totals = new Totals(artifacts.Sum(a => a.RawBytes), artifacts.Sum(a => a.StoredBytes), fingerprints.Sum(f => f.Rows), tables.Count(t => t.HasRows)),
+            Totals = new Totals(artifacts.Sum(a => a.RawBytes), artifacts.Sum(a => a.StoredBytes), fingerprints.Sum(f => f.Rows ?? 0), tables.Count(t => t.HasRows)),
             Source = new SourceFacts(request.Source.Host, request.Source.Port, request.Source.Database, session.Server.SystemIdentifier),
             Snapshot = facts,
             Tools = new ToolVersions(Product.Version, postgres.Version, zstd, gpg),

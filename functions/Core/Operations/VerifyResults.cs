@@ -10,11 +10,8 @@ public enum VerifyLevel
     /// <summary>Every stored byte is read and hashed.</summary>
     Checksum,
 
-    /// <summary>Also decrypted, decompressed, the archive read to its end by pg_restore, and the rows of chunks counted and hashed.</summary>
+    /// <summary>Also decrypted, decompressed, the archive read to its end by pg_restore, and the rows of chunks counted.</summary>
     Archive,
-
-    /// <summary>Also restored into a throw-away server.</summary>
-    Restore,
 }
 
 /// <summary>What one verify found: a write-once object beside the manifest.</summary>

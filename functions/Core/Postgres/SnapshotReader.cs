@@ -63,7 +63,16 @@ public static partial class SnapshotReader
             result.AddRange(await RowsAsync(session, $"""
                 SELECT v.n, v.last_value, v.is_called, q.seqincrement, q.seqcycle
                 FROM ({values}) v JOIN (VALUES {oids}) o(n, oid) ON o.n = v.n JOIN pg_sequence q ON q.seqrelid = o.oid ORDER BY v.n
-                """, r => new SequenceFact(batch[r.GetInt32(0)].Name, r.GetInt64(1), r.GetInt64(1), r.GetBoolean(2), r.GetInt64(3), r.GetBoolean(4)), cancel));
+                """, r => new SequenceFact
+                {
+                    Sequence = batch[r.GetInt32(0)].Name,
+                    Before = r.GetInt64(1),
+                    After = r.GetInt64(1),
+                    CalledBefore = r.GetBoolean(2),
+                    CalledAfter = r.GetBoolean(2),
+                    Increment = r.GetInt64(3),
+                    Cycles = r.GetBoolean(4),
+                }, cancel));
         }
 
         return result;

@@ -1,0 +1,84 @@
+using System.Text.RegularExpressions;
+using Backup.Core.Machine;
+using Backup.Core.Model;
+using Backup.Core.Postgres;
+
+namespace Backup.Core.Operations;
+
+/// <summary>
+/// The base archive as a local file, restored section by section by pg_restore with a list of entries. Any error of pg_restore fails it and is
+/// shown with the statement.
+/// </summary>
+public sealed partial class ArchiveRestore(
+    string archive, PostgresInstallation postgres, MachineEnvironment machine, ConnectionTarget target, int serverMajor, bool noOwner, string workFolder)
+{
+    public async Task<IReadOnlyList<ArchiveEntry>> ListAsync(CancellationToken cancel) =>
+        ArchiveContents.Parse(await ToolProcess.CheckAsync(Command(["-l", archive]), null, cancel));
+
+    /// <summary>pre-data, data or post-data, only the given entries.</summary>
+    public async Task SectionAsync(string section, IEnumerable<ArchiveEntry> entries, int jobs, CancellationToken cancel)
+    {
+        var list = Path.Combine(workFolder, $"{section}.list");
+        await File.WriteAllLinesAsync(list, entries.Select(e => e.Line), cancel);
+        var command = Command(
+        [
+            $"--section={section}", $"--use-list={list}", "--exit-on-error", "--no-password", $"--dbname=dbname={ConnectionWord(target.Database)}",
+            .. section == "pre-data" || jobs < 2 ? [] : (string[])[$"--jobs={jobs}"],
+            .. noOwner ? ["--no-owner", "--no-privileges"] : (string[])[],
+            archive,
+        ]);
+        var result = await ToolProcess.RunAsync(command, null, cancel);
+        if (result.ExitCode == 0) return;
+        throw new BackupException(ErrorCode.RestoreFailed, $"pg_restore failed in {section}: {Explain(result.Error)}",
+            "Mend what the statement needs on the target (role, extension, version, right); then run the restore again.");
+    }
+
+    /// <summary>
+    /// Foreign keys of the chosen tables that point to tables whose rows are not restored: they cannot hold and are left out, by name.
+    /// </summary>
+    public async Task<IReadOnlyList<ArchiveEntry>> DanglingForeignKeysAsync(
+        IReadOnlyList<ArchiveEntry> entries, IReadOnlySet<string> chosenSql, CancellationToken cancel)
+    {
+        var dangling = new List<ArchiveEntry>();
+        var list = Path.Combine(workFolder, "foreign-key.list");
+        foreach (var entry in entries.Where(e => e.Description.StartsWith("FK CONSTRAINT ", StringComparison.Ordinal)))
+        {
+            await File.WriteAllTextAsync(list, entry.Line + "\n", cancel);
+            var sql = await ToolProcess.CheckAsync(Command([$"--use-list={list}", "--file=-", archive]), null, cancel);
+            var match = ForeignKey().Match(sql);
+            if (!match.Success) continue;
+            var (from, to) = (Canonical(match.Groups[1].Value), Canonical(match.Groups[2].Value));
+            if (chosenSql.Contains(from) && !chosenSql.Contains(to)) dangling.Add(entry);
+        }
+
+        return dangling;
+    }
+
+    private ToolCommand Command(IReadOnlyList<string> arguments) => new()
+    {
+        Path = postgres.Tool("pg_restore"),
+        Arguments = arguments,
+        Environment = machine.ForTool(target.ToEnvironment("backup restore", SessionSettings.Loading(serverMajor))),
+    };
+
+    private static string ConnectionWord(string value) =>
+        $"'{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal)}'";
+
+    // The statement may be a page long; its beginning says which it is.
+    private static string Explain(string error)
+    {
+        var lines = error.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var text = string.Join(" | ", lines.Select(l => l.Length > 300 ? l[..300] + "…" : l).Take(6));
+        return text.Length > 0 ? text : "it said nothing";
+    }
+
+    /// <summary>An identifier pair as pg_dump writes it, brought to the form of <see cref="TableName.Sql"/>.</summary>
+    private static string Canonical(string qualified) => string.Concat(Part().Matches(qualified).Select(m =>
+        m.Value == "." ? "." : m.Value.StartsWith('"') ? m.Value : $"\"{m.Value}\""));
+
+    [GeneratedRegex("""ALTER TABLE (?:ONLY )?((?:"(?:[^"]|"")+"|[^\s".]+)\.(?:"(?:[^"]|"")+"|[^\s"]+))\s.*\bREFERENCES ((?:"(?:[^"]|"")+"|[^\s".]+)\.(?:"(?:[^"]|"")+"|[^\s"(]+))\(""", RegexOptions.Singleline)]
+    private static partial Regex ForeignKey();
+
+    [GeneratedRegex(""""(?:[^"]|"")+"|[^\s".]+|\."""")]
+    private static partial Regex Part();
+}

@@ -1,0 +1,47 @@
+using Backup.Core.Machine;
+using Backup.Core.Model;
+using Backup.Core.Storage;
+
+namespace Backup.Core.Operations;
+
+/// <summary>An artifact on its way out of the vault: stored bytes are counted and hashed, raw bytes come out.</summary>
+public sealed class ArtifactReader : ReadOnlyStream
+{
+    private readonly Artifact _artifact;
+    private readonly MeteredStream _stored;
+    private readonly List<Stream> _stages;
+
+    private ArtifactReader(Artifact artifact, MeteredStream stored, List<Stream> stages)
+    {
+        _artifact = artifact;
+        _stored = stored;
+        _stages = stages;
+    }
+
+    /// <param name="raw">False: the stored bytes as they are, for a checksum.</param>
+    public static async Task<ArtifactReader> OpenAsync(
+        IVault vault, Toolbox tools, Artifact artifact, bool raw, Action<int>? passed, CancellationToken cancel)
+    {
+        var stored = new MeteredStream(await vault.OpenAsync(artifact.Key, 0, cancel), passed);
+        var stages = new List<Stream> { stored };
+        foreach (var command in raw ? tools.Undo(artifact.Filters) : []) stages.Add(ToolFilter.Start(stages[^1], command, null, cancel));
+        return new ArtifactReader(artifact, stored, stages);
+    }
+
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        _stages[^1].ReadAsync(buffer, cancellationToken);
+
+    /// <summary>After the end: null when size and SHA-256 are the manifest's, else what is different.</summary>
+    public string? Difference() => _stored.Bytes != _artifact.StoredBytes
+        ? $"{_artifact.Key} has {_stored.Bytes} bytes, the manifest says {_artifact.StoredBytes}"
+        : _stored.Sha256 != _artifact.Sha256 ? $"{_artifact.Key} has SHA-256 {_stored.Sha256}, the manifest says {_artifact.Sha256}" : null;
+
+    public override async ValueTask DisposeAsync()
+    {
+        for (var i = _stages.Count - 1; i >= 0; i--) await _stages[i].DisposeAsync();
+        await base.DisposeAsync();
+    }
+
+    public static BackupException Damaged(string what) => new(ErrorCode.BackupDamaged, what,
+        "Use another backup (`backup list`), or restore this one from a copy of the vault.");
+}

@@ -1,0 +1,176 @@
+using System.Diagnostics;
+using Backup.Core.Machine;
+using Backup.Core.Model;
+using Backup.Core.Postgres;
+using Backup.Core.Storage;
+
+namespace Backup.Core.Operations;
+
+/// <summary>
+/// Restores one backup: check everything → fetch the base archive → schema → rows in parallel → indexes and constraints → compare → (swap).
+/// Nothing is called restored before the comparison; a database that this restore has made is removed when it fails.
+/// </summary>
+public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, IProgress<Progress>? progress = null)
+{
+    private readonly Toolbox _tools = new(machine);
+    private readonly List<StepTime> _steps = [];
+    private readonly List<Finding> _findings = [];
+    private long _bytesRead;
+
+    public async Task<RestoreReport> ExecuteAsync(RestoreRequest request, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var manifest = request.Backup.Manifest ?? throw ArtifactReader.Damaged(request.Backup.Problem!);
+        var chosen = TableChoice.Choose(manifest, request.Tables);
+        var chunks = manifest.Artifacts.Where(a => a.Role == ArtifactRole.Chunk && chosen.Includes(a)).ToList();
+        var basis = manifest.Artifacts.Single(a => a.Role == ArtifactRole.Base);
+        await using var target = await RestoreTarget.OpenAsync(request, cancel);
+        await StepAsync("check", async () =>
+        {
+            await CheckStoredAsync(request, manifest, [basis, .. chunks], cancel);
+            await target.CheckAsync(cancel);
+        });
+        var postgres = await installations.ForMajorAsync(Math.Max(manifest.Snapshot.ServerMajor, target.Server.Major), cancel);
+        using var work = WorkFolder.Create(machine);
+        try
+        {
+            var archive = Path.Combine(work.Folder, "base.dump");
+            await StepAsync("fetch", () => FetchAsync(request, basis, archive, cancel));
+            await target.MakeAsync(clock.GetUtcNow(), cancel);
+            var restore = new ArchiveRestore(archive, postgres, machine, target.Working, target.Server.Major, request.NoOwner, work.Folder);
+            var plan = await EntriesAsync(restore, chosen, target.Server.IsSuperuser, cancel);
+            await StepAsync("schema", () => restore.SectionAsync("pre-data", plan.PreData, 1, cancel));
+            await StepAsync("data", () => LoadAsync(request, manifest, target, postgres, restore, plan.Data, chunks, work.Folder, cancel));
+            await StepAsync("indexes", () => restore.SectionAsync("post-data", plan.PostData, request.Jobs, cancel));
+            await StepAsync("compare", () => new DatabaseComparer(target.Working, manifest, request.Comparison, request.Jobs).CheckAsync(chosen, cancel));
+            await target.ApplySettingsAsync(_findings, cancel);
+            var kept = await target.SwapAsync(clock.GetUtcNow(), cancel);
+            return new RestoreReport
+            {
+                Id = manifest.Id,
+                Target = target.Working.ToString(),
+                KeptAs = kept,
+                Rows = manifest.Fingerprints.Where(f => chosen.Includes(f)).Sum(f => f.Rows ?? 0),
+                Tables = manifest.Fingerprints.Count(chosen.Includes),
+                BytesRead = Interlocked.Read(ref _bytesRead),
+                Compared = request.Comparison,
+                Steps = _steps,
+                LeftOut = [.. plan.LeftOut.Select(e => e.Description["FK CONSTRAINT ".Length..])],
+                Findings = _findings,
+            };
+        }
+        catch
+        {
+            await target.AbandonAsync();
+            throw;
+        }
+    }
+
+    private static async Task CheckStoredAsync(RestoreRequest request, Manifest manifest, IReadOnlyList<Artifact> needed, CancellationToken cancel)
+    {
+        var objects = await Stored.ListAsync(request.Vault, request.Backup, cancel);
+        if (Stored.Differences(manifest with { Artifacts = needed }, objects) is { Count: > 0 } wrong)
+            throw ArtifactReader.Damaged($"{manifest.Id} is not complete: {string.Join("; ", wrong)}");
+        if (Stored.Cold(needed, objects) is { Count: > 0 } cold)
+        {
+            throw new BackupException(ErrorCode.VaultCold, $"{cold.Count} of {needed.Count} objects of {manifest.Id} are in {cold[0].StorageClass} and cannot be read at once",
+                $"Ask for them now: backup restore {manifest.Id} --thaw; it says when to come back.");
+        }
+    }
+
+    // A file, because pg_restore can restore in parallel from a file only; small, because large tables are chunks.
+    private async Task FetchAsync(RestoreRequest request, Artifact basis, string archive, CancellationToken cancel)
+    {
+        var free = new DriveInfo(Path.GetDirectoryName(archive)!).AvailableFreeSpace;
+        if (free < basis.RawBytes)
+        {
+            throw new BackupException(ErrorCode.RestoreFailed, $"the base archive needs {Bytes.Text(basis.RawBytes)} in {Path.GetDirectoryName(archive)}, {Bytes.Text(free)} are free",
+                "Set TMPDIR to a folder on a larger disk.");
+        }
+
+        await using var reader = await ArtifactReader.OpenAsync(request.Vault, _tools, basis, raw: true, Count, cancel);
+        await using var file = new FileStream(archive, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20);
+        await reader.CopyToAsync(file, cancel);
+        if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
+    }
+
+    private sealed record Plan(
+        IReadOnlyList<ArchiveEntry> PreData, IReadOnlyList<ArchiveEntry> Data, IReadOnlyList<ArchiveEntry> PostData, IReadOnlyList<ArchiveEntry> LeftOut);
+
+    private async Task<Plan> EntriesAsync(ArchiveRestore restore, TableChoice chosen, bool isSuperuser, CancellationToken cancel)
+    {
+        // The comment of an extension belongs to its owner, which at a provider is never the login role.
+        var all = (await restore.ListAsync(cancel)).Where(e => isSuperuser || !e.Description.StartsWith("COMMENT - EXTENSION ", StringComparison.Ordinal)).ToList();
+        if (chosen.IsAll) return new Plan(all, all, all, []);
+        var dangling = await restore.DanglingForeignKeysAsync(all, chosen.Sql, cancel);
+        var data = all.Where(e => !e.IsTableData || chosen.Includes(e)).Where(e => !e.Description.StartsWith("BLOB", StringComparison.Ordinal)).ToList();
+        var post = all.Except(dangling).Where(e => !e.Description.StartsWith("MATERIALIZED VIEW DATA ", StringComparison.Ordinal)).ToList();
+        return new Plan(all, data, post, dangling);
+    }
+
+    private async Task LoadAsync(
+        RestoreRequest request, Manifest manifest, RestoreTarget target, PostgresInstallation postgres, ArchiveRestore restore,
+        IReadOnlyList<ArchiveEntry> data, IReadOnlyList<Artifact> chunks, string workFolder, CancellationToken cancel)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var queue = new Queue<Artifact>(chunks.OrderByDescending(c => c.RawBytes));
+        var counter = new ProgressCounter(progress, chunks.Sum(c => c.RawBytes), "loading");
+        var settings = SessionSettings.Loading(target.Server.Major);
+        var environment = machine.ForTool(target.Working.ToEnvironment("backup restore", settings));
+        async Task WorkAsync()
+        {
+            await using var psql = PsqlSession.Start(postgres.Tool("psql"), environment, workFolder);
+            await psql.ExecuteAsync(SessionSettings.ToSql(settings), stop.Token);
+            while (true)
+            {
+                Artifact? chunk;
+                lock (queue)
+                {
+                    if (!queue.TryDequeue(out chunk)) return;
+                }
+
+                await LoadChunkAsync(request, psql, chunk, manifest.Snapshot.Encoding, counter, stop.Token);
+            }
+        }
+
+        List<Func<Task>> parts = [() => restore.SectionAsync("data", data, 1, stop.Token)];
+        for (var i = 0; i < Math.Min(request.Jobs, chunks.Count); i++) parts.Add(WorkAsync);
+        await FirstFailure.WhenAllAsync(parts, stop, () => null, cancel);
+    }
+
+    private async Task LoadChunkAsync(RestoreRequest request, PsqlSession psql, Artifact chunk, string encoding, ProgressCounter counter, CancellationToken cancel)
+    {
+        var meter = new RowMeter(hashing: false);
+        await using var reader = await ArtifactReader.OpenAsync(request.Vault, _tools, chunk, raw: true, Count, cancel);
+        await using var tapped = new TapStream(reader, bytes =>
+        {
+            meter.Read(bytes.Span);
+            counter.Add(bytes.Length, 0);
+            return ValueTask.CompletedTask;
+        });
+        try
+        {
+            // COPY would take half a chunk, and half a last line, for a whole one: it commits only after all of this has been checked.
+            await psql.CopyInAsync(RestoreByHand.CopySql(chunk, encoding), tapped, () =>
+            {
+                if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
+                if (meter.Rows != chunk.Rows || meter.Bytes != chunk.RawBytes || meter.EndsInMidLine)
+                    throw ArtifactReader.Damaged($"{chunk.Key} holds {meter.Rows} rows in {meter.Bytes} bytes, the manifest says {chunk.Rows} in {chunk.RawBytes}");
+            }, cancel);
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed && e.Message.StartsWith("psql ", StringComparison.Ordinal))
+        {
+            throw new BackupException(ErrorCode.RestoreFailed, $"loading rows into {chunk.LoadInto} failed: {e.Message}", "Mend what the message names; then run the restore again.", e);
+        }
+    }
+
+    private void Count(int bytes) => Interlocked.Add(ref _bytesRead, bytes);
+
+    private async Task StepAsync(string name, Func<Task> work)
+    {
+        progress?.Report(new Progress(name) { IsStep = true });
+        var started = Stopwatch.GetTimestamp();
+        await work();
+        _steps.Add(new StepTime(name, Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3)));
+    }
+}

@@ -1,0 +1,74 @@
+using Backup.Core.Catalog;
+using Backup.Core.Model;
+using Backup.Core.Postgres;
+using Backup.Core.Storage;
+
+namespace Backup.Core.Operations;
+
+public enum RestoreMode
+{
+    /// <summary>Into a database that exists and is empty.</summary>
+    Empty,
+
+    /// <summary>Into a new database; removed again when the restore fails.</summary>
+    Create,
+
+    /// <summary>In place of a database: beside it, compared, swapped by rename; the old one is kept.</summary>
+    Replace,
+}
+
+/// <summary>How the restored database is compared with the manifest before it is called restored.</summary>
+public enum Comparison
+{
+    /// <summary>The rows of every table, and the sequences.</summary>
+    Counts,
+
+    /// <summary>Also every row's content, by fingerprint.</summary>
+    Full,
+}
+
+public sealed record RestoreRequest
+{
+    public required IVault Vault { get; init; }
+    public required CatalogEntry Backup { get; init; }
+    public required ConnectionTarget Target { get; init; }
+    public required RestoreMode Mode { get; init; }
+
+    /// <summary>Only the rows of these tables; empty = all. The whole schema is restored either way.</summary>
+    public IReadOnlyList<string> Tables { get; init; } = [];
+    public int Jobs { get; init; } = 2;
+
+    /// <summary>Databases that are never a target by accident.</summary>
+    public IReadOnlyList<ConnectionTarget> Protected { get; init; } = [];
+    public bool AllowProtected { get; init; }
+
+    /// <summary>Leave owners and grants out: everything belongs to the login role.</summary>
+    public bool NoOwner { get; init; }
+    public Comparison Comparison { get; init; } = Comparison.Counts;
+}
+
+public sealed record RestoreReport
+{
+    public required string Id { get; init; }
+
+    /// <summary>Host, port and database that now hold the data.</summary>
+    public required string Target { get; init; }
+
+    /// <summary>Name under which the database that was there before is kept.</summary>
+    public string? KeptAs { get; init; }
+    public required long Rows { get; init; }
+    public required int Tables { get; init; }
+
+    /// <summary>Bytes fetched from the vault.</summary>
+    public required long BytesRead { get; init; }
+    public required Comparison Compared { get; init; }
+
+    /// <summary>Per step, in order: check, fetch, schema, data, indexes, compare.</summary>
+    public required IReadOnlyList<StepTime> Steps { get; init; }
+
+    /// <summary>Foreign keys that could not be restored because the table that they point to was not.</summary>
+    public IReadOnlyList<string> LeftOut { get; init; } = [];
+    public IReadOnlyList<Finding> Findings { get; init; } = [];
+}
+
+public sealed record StepTime(string Step, double Seconds);

@@ -1,0 +1,282 @@
+using System.Globalization;
+using Backup.Core.Model;
+using Backup.Core.Postgres;
+using Npgsql;
+
+namespace Backup.Core.Operations;
+
+/// <summary>
+/// The server and the database that a restore writes to: refuses what must not be overwritten, says what is missing before anything is
+/// touched, makes, swaps and removes databases.
+/// </summary>
+public sealed class RestoreTarget : IAsyncDisposable
+{
+    private readonly RestoreRequest _request;
+    private readonly NpgsqlConnection _admin;
+
+    private RestoreTarget(RestoreRequest request, NpgsqlConnection admin, ServerFacts server)
+    {
+        _request = request;
+        _admin = admin;
+        Server = server;
+        Working = request.Target;
+    }
+
+    public ServerFacts Server { get; }
+
+    /// <summary>The database that is being filled: the target itself, or the one beside it.</summary>
+    public ConnectionTarget Working { get; private set; }
+
+    /// <summary>True when <see cref="Working"/> was made by this restore, so that a failure may remove it.</summary>
+    public bool Made { get; private set; }
+
+    private Manifest Manifest => _request.Backup.Manifest!;
+
+    public static async Task<RestoreTarget> OpenAsync(RestoreRequest request, CancellationToken cancel)
+    {
+        PoolerProbe.CheckUrl(request.Target);
+        var admin = await OpenAdminAsync(request, cancel);
+        try
+        {
+            await PoolerProbe.CheckSessionsAsync(admin, request.Target, cancel);
+            return new RestoreTarget(request, admin, await ServerFacts.ReadAsync(admin, cancel));
+        }
+        catch
+        {
+            await admin.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Everything that speaks against this target, before anything is fetched or written.</summary>
+    public async Task CheckAsync(CancellationToken cancel)
+    {
+        CheckProtected();
+        var exists = await ScalarAsync("SELECT 1 FROM pg_database WHERE datname = @name", cancel, ("name", _request.Target.Database)) is not null;
+        switch (_request.Mode)
+        {
+            case RestoreMode.Create when exists:
+                throw Refused($"{_request.Target} exists already", "Choose another name, or replace it with --clean (it is kept under another name).");
+            case RestoreMode.Empty when await UserObjectsAsync(cancel) is > 0 and var count:
+                throw Refused($"{_request.Target} is not empty: it holds {count} tables, views, functions or types",
+                    "Give an empty database, add --create with a new name, or replace it with --clean (it is kept under another name).");
+            case RestoreMode.Empty when Server.Encoding != Manifest.Snapshot.Encoding:
+                throw Unfit($"{_request.Target} has the encoding {Server.Encoding}, the backup {Manifest.Snapshot.Encoding}", "Use --create: the new database gets the right encoding.");
+            case RestoreMode.Create or RestoreMode.Replace when !Server.CanCreateDatabase:
+                throw Unfit($"role {Server.User} may not create databases on {_request.Target.Host}",
+                    $"Run as an administrator: ALTER ROLE {TableName.Quote(Server.User)} CREATEDB; or restore into an empty database without --create and --clean.");
+        }
+
+        if (Server.Major < Manifest.Snapshot.ServerMajor)
+        {
+            throw Unfit($"{_request.Target} is PostgreSQL {Server.Major}, the backup is of PostgreSQL {Manifest.Snapshot.ServerMajor}",
+                $"Restore to PostgreSQL {Manifest.Snapshot.ServerMajor} or newer.");
+        }
+
+        await CheckExtensionsAsync(cancel);
+        if (!_request.NoOwner) await CheckRolesAsync(cancel);
+    }
+
+    /// <summary>Makes the database to fill, where the mode asks for one.</summary>
+    public async Task MakeAsync(DateTimeOffset now, CancellationToken cancel)
+    {
+        if (_request.Mode == RestoreMode.Empty) return;
+        var name = _request.Mode == RestoreMode.Create ? _request.Target.Database : Suffixed("restore", now);
+        var s = Manifest.Snapshot;
+        var provider = s.LocaleProvider switch
+        {
+            "i" => $" LOCALE_PROVIDER icu ICU_LOCALE {TableName.Literal(s.IcuLocale ?? "")}",
+            "b" => $" LOCALE_PROVIDER builtin BUILTIN_LOCALE {TableName.Literal(s.IcuLocale ?? "")}",
+            _ => "",
+        };
+        await ExecuteAsync($"CREATE DATABASE {TableName.Quote(name)} TEMPLATE template0 ENCODING {TableName.Literal(s.Encoding)} "
+            + $"LC_COLLATE {TableName.Literal(s.Collation)} LC_CTYPE {TableName.Literal(s.Ctype)}{provider}", cancel);
+        Working = _request.Target.WithDatabase(name);
+        Made = true;
+    }
+
+    /// <summary>Gives the new database the settings, grants and comment of the original. What this role may not set becomes a finding.</summary>
+    public async Task ApplySettingsAsync(ICollection<Finding> findings, CancellationToken cancel)
+    {
+        if (!Made || _request.NoOwner) return;
+        foreach (var sql in Manifest.Snapshot.DatabaseSql)
+        {
+            try
+            {
+                await ExecuteAsync(sql.Replace("{database}", TableName.Quote(Working.Database), StringComparison.Ordinal), cancel);
+            }
+            catch (BackupException e) when (e.InnerException is PostgresException)
+            {
+                findings.Add(new Finding
+                {
+                    Severity = Severity.Warning,
+                    Code = "database.setting",
+                    Subject = Working.Database,
+                    Sentence = $"a setting of the database was not restored: {e.Message}",
+                    NextStep = $"Run as an administrator: {sql.Replace("{database}", TableName.Quote(_request.Target.Database), StringComparison.Ordinal)};",
+                });
+            }
+        }
+    }
+
+    /// <summary>
+    /// Puts the restored database in the place of the old one, which is kept under another name. Both renames are one transaction: there is
+    /// no moment without a database of that name.
+    /// </summary>
+    /// <returns>The name of the kept one, or null when there was none.</returns>
+    public async Task<string?> SwapAsync(DateTimeOffset now, CancellationToken cancel)
+    {
+        if (_request.Mode != RestoreMode.Replace) return null;
+        var name = _request.Target.Database;
+        var exists = await ScalarAsync("SELECT 1 FROM pg_database WHERE datname = @name", cancel, ("name", name)) is not null;
+        var kept = exists ? Suffixed("before", now) : null;
+        if (exists)
+        {
+            var oldName = name;
+            await ExecuteAsync($"ALTER DATABASE {TableName.Quote(name)} WITH ALLOW_CONNECTIONS false", cancel);
+            try
+            {
+                await ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {TableName.Literal(name)} AND pid <> pg_backend_pid()", cancel);
+                await SwapNamesAsync(name, kept!, cancel);
+                oldName = kept!;
+            }
+            finally
+            {
+                await ExecuteAsync($"ALTER DATABASE {TableName.Quote(oldName)} WITH ALLOW_CONNECTIONS true", CancellationToken.None);
+            }
+        }
+        else
+        {
+            await ExecuteAsync($"ALTER DATABASE {TableName.Quote(Working.Database)} RENAME TO {TableName.Quote(name)}", cancel);
+        }
+
+        Working = _request.Target;
+        Made = false;
+        return kept;
+    }
+
+    /// <summary>After a failure: removes the half-filled database that this restore has made, never another one.</summary>
+    public async Task AbandonAsync()
+    {
+        if (!Made) return;
+        await ExecuteAsync($"DROP DATABASE IF EXISTS {TableName.Quote(Working.Database)} WITH (FORCE)", CancellationToken.None);
+        Made = false;
+    }
+
+    public ValueTask DisposeAsync() => _admin.DisposeAsync();
+
+    private async Task SwapNamesAsync(string name, string kept, CancellationToken cancel)
+    {
+        // Sessions that were told to end need a moment to do so.
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await ExecuteAsync($"BEGIN; ALTER DATABASE {TableName.Quote(name)} RENAME TO {TableName.Quote(kept)}; "
+                    + $"ALTER DATABASE {TableName.Quote(Working.Database)} RENAME TO {TableName.Quote(name)}; COMMIT", cancel);
+                return;
+            }
+            catch (BackupException e) when (attempt < 20 && e.InnerException is PostgresException { SqlState: PostgresErrorCodes.ObjectInUse })
+            {
+                await ExecuteAsync("ROLLBACK", cancel);
+                await Task.Delay(TimeSpan.FromMilliseconds(250), cancel);
+            }
+        }
+    }
+
+    private void CheckProtected()
+    {
+        if (_request.AllowProtected) return;
+        var target = _request.Target;
+        var source = Manifest.Source;
+        var isSource = target.Database == source.Database
+            && ((source.SystemIdentifier is not null && source.SystemIdentifier == Server.SystemIdentifier)
+                || (string.Equals(target.Host, source.Host, StringComparison.OrdinalIgnoreCase) && target.Port == source.Port));
+        if (isSource)
+            throw Refused($"{target} is the database that this backup was made from", "Restore beside it: add --create with a new name. To overwrite it after all: --clean --allow-protected.");
+        if (_request.Protected.Any(p => string.Equals(p.Host, target.Host, StringComparison.OrdinalIgnoreCase) && p.Port == target.Port && p.Database == target.Database))
+            throw Refused($"the policy protects {target}", "Restore into another database. To overwrite it after all: --allow-protected.");
+    }
+
+    private async Task CheckExtensionsAsync(CancellationToken cancel)
+    {
+        var available = await NamesAsync("SELECT name::text FROM pg_available_extensions", cancel);
+        var missing = Manifest.Snapshot.Extensions.Where(e => !available.Contains(e.Name)).Select(e => e.Name).ToList();
+        if (missing.Count > 0)
+            throw Unfit($"{_request.Target.Host} lacks the extensions {string.Join(", ", missing)}", "Install them on the server (packages such as postgresql-contrib), or restore to one that has them.");
+    }
+
+    private async Task CheckRolesAsync(CancellationToken cancel)
+    {
+        var present = await NamesAsync("SELECT rolname::text FROM pg_roles", cancel);
+        var missing = Manifest.Snapshot.Roles.Where(r => !present.Contains(r) && !r.StartsWith("pg_", StringComparison.Ordinal)).ToList();
+        if (missing.Count == 0) return;
+        throw Unfit($"{_request.Target.Host} lacks the roles {string.Join(", ", missing)} that own objects or hold grants in the backup",
+            $"Add --no-owner to leave owners and grants out, or create them first: {string.Join(" ", missing.Select(r => $"CREATE ROLE {TableName.Quote(r)};"))}");
+    }
+
+    private async Task<long> UserObjectsAsync(CancellationToken cancel) => await ScalarAsync("""
+        SELECT (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+                  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
+             + (SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+                  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'))
+             + (SELECT count(*) FROM pg_largeobject_metadata)
+        """, cancel) is long count ? count : 0;
+
+    private string Suffixed(string what, DateTimeOffset now)
+    {
+        var suffix = $"_{what}_{now.UtcDateTime.ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture)}";
+        var name = _request.Target.Database;
+        return name[..Math.Min(name.Length, 63 - suffix.Length)] + suffix;
+    }
+
+    // Databases are made and renamed from another one; an existing empty target is looked at from inside.
+    private static async Task<NpgsqlConnection> OpenAdminAsync(RestoreRequest request, CancellationToken cancel)
+    {
+        if (request.Mode == RestoreMode.Empty) return await Connector.OpenAsync(request.Target, "backup restore", cancel);
+        try
+        {
+            var maintenance = request.Target.Database == "postgres" ? "template1" : "postgres";
+            return await Connector.OpenAsync(request.Target.WithDatabase(maintenance), "backup restore", cancel);
+        }
+        catch (BackupException e) when (e.InnerException is PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.InsufficientPrivilege })
+        {
+            return await Connector.OpenAsync(request.Target.WithDatabase("template1"), "backup restore", cancel);
+        }
+    }
+
+    private async Task<HashSet<string>> NamesAsync(string sql, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand(sql, _admin);
+        await using var rows = await command.ExecuteReaderAsync(cancel);
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        while (await rows.ReadAsync(cancel)) names.Add(rows.GetString(0));
+        return names;
+    }
+
+    private async Task<object?> ScalarAsync(string sql, CancellationToken cancel, params (string Name, object Value)[] parameters)
+    {
+        await using var command = new NpgsqlCommand(sql, _admin);
+        foreach (var (name, value) in parameters) command.Parameters.AddWithValue(name, value);
+        return await command.ExecuteScalarAsync(cancel);
+    }
+
+    private async Task ExecuteAsync(string sql, CancellationToken cancel)
+    {
+        try
+        {
+            await using var command = new NpgsqlCommand(sql, _admin);
+            await command.ExecuteNonQueryAsync(cancel);
+        }
+        catch (PostgresException e)
+        {
+            throw new BackupException(ErrorCode.RestoreFailed, $"{_request.Target} says: {e.MessageText} (SQLSTATE {e.SqlState})", "Mend what the message names; then run it again.", e);
+        }
+    }
+
+    private static BackupException Refused(string sentence, string nextStep) => new(ErrorCode.TargetRefused, sentence, nextStep);
+
+    private static BackupException Unfit(string sentence, string nextStep) => new(ErrorCode.TargetUnfit, sentence, nextStep);
+}

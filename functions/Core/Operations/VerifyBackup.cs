@@ -1,0 +1,143 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Backup.Core.Catalog;
+using Backup.Core.Machine;
+using Backup.Core.Model;
+using Backup.Core.Postgres;
+using Backup.Core.Storage;
+
+namespace Backup.Core.Operations;
+
+/// <summary>
+/// Proof of what is stored. Reads every byte and reports every difference, not only the first. The result is written beside the manifest.
+/// </summary>
+public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, IProgress<Progress>? progress = null)
+{
+    private const int Parallel = 4;
+
+    private readonly Toolbox _tools = new(machine);
+
+    /// <param name="vault">Where the backup is.</param>
+    /// <param name="entry">From the catalog; one whose manifest cannot be read fails at once.</param>
+    /// <param name="level">How far to go.</param>
+    /// <param name="record">False leaves no result object behind.</param>
+    /// <param name="cancel">Stops without a result.</param>
+    public async Task<VerifyResult> ExecuteAsync(IVault vault, CatalogEntry entry, VerifyLevel level, bool record, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        var started = Stopwatch.GetTimestamp();
+        var findings = new ConcurrentBag<Finding>();
+        if (entry.Manifest is { } manifest) await CheckAsync(vault, entry, manifest, level, findings, cancel);
+        else findings.Add(Difference(entry.Prefix + VaultKeys.ManifestName, entry.Problem!));
+        var result = new VerifyResult
+        {
+            Id = entry.Id.ToString(),
+            Level = level,
+            At = clock.GetUtcNow(),
+            Passed = findings.IsEmpty,
+            Objects = entry.Manifest?.Artifacts.Count ?? 0,
+            StoredBytes = entry.Manifest?.Totals.StoredBytes ?? 0,
+            Seconds = Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3),
+            Findings = [.. findings.OrderBy(f => f.Subject, StringComparer.Ordinal)],
+        };
+        if (record) await RecordAsync(vault, entry, result, cancel);
+        return result;
+    }
+
+    private async Task CheckAsync(
+        IVault vault, CatalogEntry entry, Manifest manifest, VerifyLevel level, ConcurrentBag<Finding> findings, CancellationToken cancel)
+    {
+        var objects = await Stored.ListAsync(vault, entry, cancel);
+        if (Stored.Cold(manifest.Artifacts, objects) is { Count: > 0 } cold)
+            throw new BackupException(ErrorCode.VaultCold, $"{cold.Count} objects of {entry.Id} are in {cold[0].StorageClass}", $"Thaw them first: backup restore {entry.Id} --thaw");
+        var wrong = Stored.Differences(manifest, objects);
+        foreach (var sentence in wrong) findings.Add(Difference(sentence.Split(' ')[0], sentence));
+        var readable = manifest.Artifacts.Where(a => !findings.Any(f => f.Subject == a.Key)).ToList();
+        var postgres = level == VerifyLevel.Archive ? await installations.ForMajorAsync(manifest.Snapshot.ServerMajor, cancel) : null;
+        var counter = new ProgressCounter(progress, manifest.Totals.StoredBytes, "verifying");
+        await System.Threading.Tasks.Parallel.ForEachAsync(readable, new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = cancel },
+            async (artifact, token) =>
+            {
+                var difference = postgres is null
+                    ? await ChecksumAsync(vault, artifact, n => counter.Add(n, n), token)
+                    : await ReadWholeAsync(vault, artifact, postgres, n => counter.Add(n, n), token);
+                if (difference is not null) findings.Add(Difference(artifact.Key, difference));
+            });
+    }
+
+    private async Task<string?> ChecksumAsync(IVault vault, Artifact artifact, Action<int>? passed, CancellationToken cancel)
+    {
+        await using var stored = await ArtifactReader.OpenAsync(vault, _tools, artifact, raw: false, passed, cancel);
+        await stored.CopyToAsync(Stream.Null, cancel);
+        return stored.Difference();
+    }
+
+    // The checksum shows that the bytes are the ones that were written; this shows in the same pass that they are worth something.
+    private async Task<string?> ReadWholeAsync(
+        IVault vault, Artifact artifact, PostgresInstallation postgres, Action<int> passed, CancellationToken cancel)
+    {
+        await using var reader = await ArtifactReader.OpenAsync(vault, _tools, artifact, raw: true, passed, cancel);
+        var meter = new RowMeter(hashing: false);
+        await using var tapped = new TapStream(reader, bytes =>
+        {
+            meter.Read(bytes.Span);
+            return ValueTask.CompletedTask;
+        });
+        try
+        {
+            if (artifact.Role == ArtifactRole.Base) await ReadArchiveAsync(tapped, postgres, cancel);
+            await tapped.CopyToAsync(Stream.Null, cancel);
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed && !e.Message.StartsWith("gpg ", StringComparison.Ordinal))
+        {
+            // A program that meets a flipped bit can only guess what happened: the checksum knows.
+            return await ChecksumAsync(vault, artifact, null, cancel) ?? $"{artifact.Key} cannot be read: {e.Message}";
+        }
+
+        if (reader.Difference() is { } difference) return difference;
+        if (meter.Bytes != artifact.RawBytes) return $"{artifact.Key} unpacks to {meter.Bytes} bytes, the manifest says {artifact.RawBytes}";
+        return artifact.Rows is { } rows && (meter.Rows != rows || meter.EndsInMidLine)
+            ? $"{artifact.Key} holds {meter.Rows} rows, the manifest says {rows}"
+            : null;
+    }
+
+    // A listing accepts an archive cut to a tenth; only reading it to its end shows that it is whole.
+    private async Task ReadArchiveAsync(Stream archive, PostgresInstallation postgres, CancellationToken cancel)
+    {
+        await using var restore = ToolProcess.Start(new ToolCommand
+        {
+            Path = postgres.Tool("pg_restore"),
+            Arguments = ["--file=/dev/null"],
+            Environment = machine.ForTool(),
+        });
+        var buffer = new byte[256 * 1024];
+        int count;
+        try
+        {
+            while ((count = await archive.ReadAsync(buffer, cancel)) > 0) await restore.Input.WriteAsync(buffer.AsMemory(0, count), cancel);
+            await restore.Input.DisposeAsync();
+        }
+        catch (IOException)
+        {
+            // It gave up before the end: its exit code and message say why.
+        }
+
+        var code = await restore.Exited.WaitAsync(cancel);
+        if (code != 0) throw restore.Failure(code);
+    }
+
+    private static async Task RecordAsync(IVault vault, CatalogEntry entry, VerifyResult result, CancellationToken cancel)
+    {
+        using var content = new MemoryStream(VerifyResults.Write(result), writable: false);
+        await vault.PutAsync(VerifyResults.Key(entry.Prefix, result), content, ObjectState.Committed, retain: null, cancel);
+    }
+
+    private static Finding Difference(string key, string sentence) => new()
+    {
+        Severity = Severity.Critical,
+        Code = ErrorCode.BackupDamaged.Name,
+        Subject = key,
+        Sentence = sentence,
+        NextStep = "Use another backup, or fetch this object from a copy of the vault.",
+    };
+}
