@@ -132,6 +132,14 @@ public sealed class Schedule
     /// <summary>Days between consecutive matching days, over the whole cycle of the calendar; null when no day matches.</summary>
     private (int Smallest, int Largest)? DayGaps()
     {
+        // Most schedules restrict the weekday at most; their week is the whole cycle.
+        if (!_either && Enumerable.Range(1, 31).All(day => Has(_days, day)) && Enumerable.Range(1, 12).All(month => Has(_months, month)))
+        {
+            int[] week = [.. Enumerable.Range(0, 7).Where(weekday => Has(_weekdays, weekday))];
+            var gaps = week.Select((weekday, i) => i + 1 < week.Length ? week[i + 1] - weekday : week[0] + 7 - weekday).ToArray();
+            return (gaps.Min(), gaps.Max());
+        }
+
         var (first, previous, smallest, largest) = (-1, -1, int.MaxValue, 0);
         var n = 0;
         for (var month = 0; month < MonthsOfCycle; month++)

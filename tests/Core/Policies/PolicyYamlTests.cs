@@ -124,7 +124,7 @@ public sealed class PolicyYamlTests
         var good = File.ReadAllText(Path.Combine(Root(), "Pulumi.prod.yaml"));
         var random = new Random(7);
         const string Marks = "{}[],:&*#?|-<>=!%@`\"' \n\tx0";
-        for (var i = 0; i < 1000; i++)
+        for (var i = 0; i < 600; i++)
         {
             var text = new StringBuilder(good);
             for (var n = random.Next(1, 6); n > 0; n--)
