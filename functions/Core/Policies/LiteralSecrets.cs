@@ -21,7 +21,7 @@ internal static partial class LiteralSecrets
     [GeneratedRegex(@"postgres(ql)?://[^\s:/@]*:(?<secret>.+)@", RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.CultureInvariant)]
     private static partial Regex DatabaseUrl();
 
-    [GeneratedRegex(@"\b[a-z][a-z0-9+.\-]*://[^\s:/@]*:(?<secret>[^\s/@]+)@", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\b[a-z][a-z0-9+.\-]{0,20}://[^\s:/@]*:(?<secret>[^\s/@]+)@", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex OtherUrl();
 
     [GeneratedRegex(@"://\S*[?&](ssl)?password=(?<secret>[^\s&]+)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

@@ -94,7 +94,11 @@ public static partial class PolicyReader
         if (!broken && (root is null or YamlText { IsNull: true }))
             problems.Add("policy.empty", document, null, "is empty", "write project, environment and databases");
         DocumentScan.Run(text, root, value, problems);
-        return value is not null && PolicyMap.From(value, "", problems) is { } map ? new PolicyBuilder(folder).Build(map) : null;
+        if (value is YamlMap map) return new PolicyBuilder(folder).Build(PolicyMap.From(map, "", problems)!);
+        if (value is not null)
+            problems.Add("policy.wrongType", ReferenceEquals(value, root) ? document : "config.backup:policy", value.Line,
+                $"is {value.Kind}, not a map", "write project, environment and databases as keys with values");
+        return null;
     }
 
     /// <summary>The value that is the policy: in a stack file below config, else the document itself.</summary>

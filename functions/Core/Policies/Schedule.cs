@@ -12,7 +12,9 @@ public sealed class Schedule
     public const string Accepted = "write five fields in UTC (minute hour day month weekday), for example \"0 2 * * *\"";
 
     // After 400 years the Gregorian calendar repeats, weekdays included.
-    private const int DaysOfCycle = 146_097;
+    private const int MonthsOfCycle = 400 * 12;
+    private const int FirstYear = 2000;
+    private const int FirstWeekday = 6; // the first of January 2000 was a Saturday
     private const int MinutesOfDay = 24 * 60;
 
     private static readonly ScheduleField[] _fields =
@@ -119,29 +121,47 @@ public sealed class Schedule
 
     public override string ToString() => _text;
 
-    private bool MatchesDay(DateOnly day)
+    private bool MatchesDay(DateOnly day) => Has(_months, day.Month) && MatchesDay(day.Day, (int)day.DayOfWeek);
+
+    private bool MatchesDay(int day, int weekday)
     {
-        if (!Has(_months, day.Month)) return false;
-        var byDay = Has(_days, day.Day);
-        var byWeekday = Has(_weekdays, (int)day.DayOfWeek);
+        var (byDay, byWeekday) = (Has(_days, day), Has(_weekdays, weekday));
         return _either ? byDay || byWeekday : byDay && byWeekday;
     }
 
+    /// <summary>Days between consecutive matching days, over the whole cycle of the calendar; null when no day matches.</summary>
     private (int Smallest, int Largest)? DayGaps()
     {
-        var start = new DateOnly(2000, 1, 1);
-        int? first = null;
-        var (previous, smallest, largest) = (0, int.MaxValue, 0);
-        for (var n = 0; n < DaysOfCycle; n++)
+        // Most schedules restrict the weekday at most; their week is the whole cycle.
+        if (!_either && Enumerable.Range(1, 31).All(day => Has(_days, day)) && Enumerable.Range(1, 12).All(month => Has(_months, month)))
         {
-            if (!MatchesDay(start.AddDays(n))) continue;
-            if (first is null) first = n;
-            else (smallest, largest) = (Math.Min(smallest, n - previous), Math.Max(largest, n - previous));
-            previous = n;
+            int[] week = [.. Enumerable.Range(0, 7).Where(weekday => Has(_weekdays, weekday))];
+            var gaps = week.Select((weekday, i) => i + 1 < week.Length ? week[i + 1] - weekday : week[0] + 7 - weekday).ToArray();
+            return (gaps.Min(), gaps.Max());
         }
 
-        if (first is null) return null;
-        var around = first.Value + DaysOfCycle - previous;
+        var (first, previous, smallest, largest) = (-1, -1, int.MaxValue, 0);
+        var n = 0;
+        for (var month = 0; month < MonthsOfCycle; month++)
+        {
+            var length = DateTime.DaysInMonth(FirstYear + (month / 12), (month % 12) + 1);
+            if (Has(_months, (month % 12) + 1))
+            {
+                for (var day = 1; day <= length; day++)
+                {
+                    if (!MatchesDay(day, (n + day - 1 + FirstWeekday) % 7)) continue;
+                    var at = n + day - 1;
+                    if (first < 0) first = at;
+                    else (smallest, largest) = (Math.Min(smallest, at - previous), Math.Max(largest, at - previous));
+                    previous = at;
+                }
+            }
+
+            n += length;
+        }
+
+        if (first < 0) return null;
+        var around = first + n - previous;
         return (Math.Min(smallest, around), Math.Max(largest, around));
     }
 
