@@ -90,12 +90,11 @@ public sealed class ThrowawayClusterTests(PostgresFixture postgres) : IAsyncLife
     {
         try
         {
-            await using var cluster = await StartAsync(new ClusterRequest { Locales = ["de_DE.UTF-8", "sv_SE.UTF-8"] });
+            await using var cluster = await StartAsync(new ClusterRequest { Locales = ["de_DE.UTF-8"] });
             await Database.SqlAsync(cluster.Url("postgres"), "CREATE DATABASE german TEMPLATE template0 LC_COLLATE 'de_DE.UTF-8' LC_CTYPE 'de_DE.UTF-8'");
-            await Database.SqlAsync(cluster.Url("postgres"), "CREATE DATABASE swedish TEMPLATE template0 LC_COLLATE 'sv_SE.UTF-8' LC_CTYPE 'sv_SE.UTF-8'");
             const string Sort = "SELECT string_agg(x, '' ORDER BY x) FROM unnest(ARRAY['z', 'ä', 'a', 'B']) x";
             Assert.Equal("aäBz", await Database.ScalarAsync<string>(cluster.Url("german"), Sort));
-            Assert.Equal("aBzä", await Database.ScalarAsync<string>(cluster.Url("swedish"), Sort));
+            Assert.Equal("Bazä", await Database.ScalarAsync<string>(cluster.Url("postgres"), Sort));
         }
         catch (BackupException e)
         {
