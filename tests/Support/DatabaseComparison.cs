@@ -77,7 +77,8 @@ public static partial class DatabaseComparison
     }
 
     /// <summary>
-    /// pg_dump's text cut into its entries by name. Their order is left out: it may follow oids. An entry's statements are kept whole.
+    /// pg_dump's text cut into its entries by name. Their order is left out: it may follow oids. An entry's statements are kept whole, but
+    /// for the order of columns in a child that once joined its parent by ALTER TABLE … INHERIT: stock restores put inherited columns first.
     /// </summary>
     private static async Task<Dictionary<string, string>> SchemaAsync(string pgDump, string url, ComparisonOptions options)
     {
@@ -106,7 +107,7 @@ public static partial class DatabaseComparison
             var lines = parts[i + 1].Split('\n').Where(l => l.Length > 0 && !l.StartsWith("SET default_", StringComparison.Ordinal)
                 && !l.StartsWith("-- PostgreSQL database dump", StringComparison.Ordinal) && l is not "--" && l[0] != '\\');
             // Names of entries need not be unique (column grants): the texts are put together.
-            var body = string.Join('\n', lines);
+            var body = string.Join('\n', parts[i + 1].Contains("\nINHERITS (", StringComparison.Ordinal) ? lines.Select(l => l.TrimEnd(',')).Order(StringComparer.Ordinal) : lines);
             entries[parts[i]] = entries.TryGetValue(parts[i], out var before) ? string.Join('\n', new[] { before, body }.Order(StringComparer.Ordinal)) : body;
         }
 

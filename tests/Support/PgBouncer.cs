@@ -64,8 +64,17 @@ public sealed class PgBouncer : IAsyncDisposable
         process.BeginErrorReadLine();
         process.BeginOutputReadLine();
         var bouncer = new PgBouncer(process, folder, port);
-        await bouncer.ReadyAsync();
-        return bouncer;
+        var ready = false;
+        try
+        {
+            await bouncer.ReadyAsync();
+            ready = true;
+            return bouncer;
+        }
+        finally
+        {
+            if (!ready) await bouncer.DisposeAsync();
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -32,10 +32,13 @@ public sealed class PostgresFixture : IAsyncDisposable
     public PostgresInstallations Installations { get; }
 
     /// <summary>Sockets only, superuser without a password.</summary>
-    public Task<ThrowawayCluster> ClusterAsync() => OrSkipAsync(_cluster);
+    public Task<ThrowawayCluster> ClusterAsync() => OrSkipAsync(_cluster.Value);
+
+    /// <summary>The programs of the newest server here, for tests that start their own.</summary>
+    public Task<PostgresInstallation> InstallationAsync() => OrSkipAsync(Installations.NewestServerAsync(CancellationToken.None));
 
     /// <summary>127.0.0.1 only, a role that needs its password.</summary>
-    public Task<PasswordServer> PasswordServerAsync() => OrSkipAsync(_passwordServer);
+    public Task<PasswordServer> PasswordServerAsync() => OrSkipAsync(_passwordServer.Value);
 
     /// <summary>A database nobody else has. Anything but the defaults is copied from template0.</summary>
     /// <param name="name">Part of the name, may hold any character; the whole is made unique.</param>
@@ -72,11 +75,11 @@ public sealed class PostgresFixture : IAsyncDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private static async Task<T> OrSkipAsync<T>(Lazy<Task<T>> lazy)
+    private static async Task<T> OrSkipAsync<T>(Task<T> task)
     {
         try
         {
-            return await lazy.Value;
+            return await task;
         }
         catch (BackupException e) when (e.Code == ErrorCode.ToolMissing)
         {

@@ -11,7 +11,10 @@ public sealed class ThrowawayClusterTests(PostgresFixture postgres) : IAsyncLife
 {
     private const UnixFileMode Traversable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
-    private readonly string _folder = Path.Combine("/tmp", $"cluster-tests.{Guid.NewGuid():N}");
+    private const string HoldFolder = "BACKUP_TEST_HOLD_FOLDER";
+
+    // The process that is to be killed works in its killer's folder: it cannot remove one of its own.
+    private readonly string _folder = Environment.GetEnvironmentVariable(HoldFolder) ?? Path.Combine("/tmp", $"cluster-tests.{Guid.NewGuid():N}");
     private PostgresInstallation _install = null!;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -19,7 +22,7 @@ public sealed class ThrowawayClusterTests(PostgresFixture postgres) : IAsyncLife
     public async ValueTask InitializeAsync()
     {
         Directory.CreateDirectory(_folder, Traversable);
-        _install = (await postgres.ClusterAsync()).Installation;
+        _install = await postgres.InstallationAsync();
     }
 
     public ValueTask DisposeAsync()
@@ -90,12 +93,11 @@ public sealed class ThrowawayClusterTests(PostgresFixture postgres) : IAsyncLife
     {
         try
         {
-            await using var cluster = await StartAsync(new ClusterRequest { Locales = ["de_DE.UTF-8", "sv_SE.UTF-8"] });
+            await using var cluster = await StartAsync(new ClusterRequest { Locales = ["de_DE.UTF-8"] });
             await Database.SqlAsync(cluster.Url("postgres"), "CREATE DATABASE german TEMPLATE template0 LC_COLLATE 'de_DE.UTF-8' LC_CTYPE 'de_DE.UTF-8'");
-            await Database.SqlAsync(cluster.Url("postgres"), "CREATE DATABASE swedish TEMPLATE template0 LC_COLLATE 'sv_SE.UTF-8' LC_CTYPE 'sv_SE.UTF-8'");
             const string Sort = "SELECT string_agg(x, '' ORDER BY x) FROM unnest(ARRAY['z', 'ä', 'a', 'B']) x";
             Assert.Equal("aäBz", await Database.ScalarAsync<string>(cluster.Url("german"), Sort));
-            Assert.Equal("aBzä", await Database.ScalarAsync<string>(cluster.Url("swedish"), Sort));
+            Assert.Equal("Bazä", await Database.ScalarAsync<string>(cluster.Url("postgres"), Sort));
         }
         catch (BackupException e)
         {
@@ -183,9 +185,8 @@ public sealed class ThrowawayClusterTests(PostgresFixture postgres) : IAsyncLife
     [Fact(Explicit = true)]
     public async Task Hold_a_server_until_killed()
     {
-        var folder = Environment.GetEnvironmentVariable("BACKUP_TEST_HOLD_FOLDER");
-        Assert.SkipWhen(folder is null, "Started by another test only.");
-        await using var cluster = await StartAsync(new ClusterRequest { Folder = folder });
+        Assert.SkipWhen(Environment.GetEnvironmentVariable(HoldFolder) is null, "Started by another test only.");
+        await using var cluster = await StartAsync(new ClusterRequest());
         Console.WriteLine($"holding {await ServerPidAsync(cluster)} {cluster.SocketFolder}");
         await Task.Delay(TimeSpan.FromSeconds(120), Cancel);
     }
@@ -217,7 +218,7 @@ public sealed class ThrowawayClusterTests(PostgresFixture postgres) : IAsyncLife
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") info.ArgumentList.Add(typeof(ThrowawayClusterTests).Assembly.Location);
         foreach (var argument in (string[])["-explicit", "only", "-showLiveOutput", "-method", $"{typeof(ThrowawayClusterTests).FullName}.{nameof(Hold_a_server_until_killed)}"])
             info.ArgumentList.Add(argument);
-        info.Environment["BACKUP_TEST_HOLD_FOLDER"] = _folder;
+        info.Environment[HoldFolder] = _folder;
         return Process.Start(info)!;
     }
 }

@@ -1,0 +1,3 @@
+using Backup.Tests.Support;
+
+[assembly: AssemblyFixture(typeof(PostgresFixture))]
