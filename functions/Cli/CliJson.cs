@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Backup.Cli.Verbs;
 using Backup.Core.Model;
+using Backup.Core.Operations;
 
 namespace Backup.Cli;
 
@@ -12,6 +13,14 @@ namespace Backup.Cli;
 /// words are spelled as in policies, absent values are left out.
 /// </summary>
 [JsonSerializable(typeof(CheckReport))]
+[JsonSerializable(typeof(RunListReport))]
+[JsonSerializable(typeof(ListReport))]
+[JsonSerializable(typeof(ShowReport))]
+[JsonSerializable(typeof(VerifyResult))]
+[JsonSerializable(typeof(RestoreReport))]
+[JsonSerializable(typeof(ThawReport))]
+[JsonSerializable(typeof(DoctorReport))]
+[JsonSerializable(typeof(DemoReport))]
 public sealed partial class CliJson : JsonSerializerContext
 {
     /// <summary>The context to print with: arrows and quotes stay readable, since the output is no part of a web page.</summary>
@@ -21,21 +30,13 @@ public sealed partial class CliJson : JsonSerializerContext
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         WriteIndented = true,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new WordConverter<Severity>() },
+        Converters =
+        {
+            new WordConverter<Severity>(), new WordConverter<Tier>(), new WordConverter<BackupKind>(), new WordConverter<Provider>(),
+            new WordConverter<LockMode>(), new WordConverter<ArtifactRole>(), new WordConverter<RunOutcome>(), new WordConverter<VerifyLevel>(),
+            new WordConverter<Comparison>(),
+        },
     });
 
     public static string Write<T>(T report, JsonTypeInfo<T> type) => JsonSerializer.Serialize(report, type);
-}
-
-/// <summary>Spells an enum as <see cref="Words"/> does.</summary>
-public sealed class WordConverter<T> : JsonConverter<T> where T : struct, Enum
-{
-    public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        Words.TryParse<T>(reader.GetString(), out var value) ? value : throw new JsonException($"not one of {string.Join(", ", Words.All<T>())}");
-
-    public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(writer);
-        writer.WriteStringValue(Words.Of(value));
-    }
 }

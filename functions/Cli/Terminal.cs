@@ -11,6 +11,12 @@ public sealed class Terminal(TextWriter output, TextWriter error, bool verbose)
 
     public void Note(string text) => error.WriteLine(text);
 
+    /// <summary>A person watches standard error, so a line may renew itself.</summary>
+    public bool IsInteractive { get; } = !Console.IsErrorRedirected && ReferenceEquals(error, Console.Error);
+
+    /// <summary>Replaces the present line; an empty text clears it.</summary>
+    public void Rewrite(string text) => error.Write(text.Length == 0 ? "\r\u001b[K" : $"\r\u001b[K{text}");
+
     /// <summary>Prints one line for an expected failure, everything for a defect. Returns the exit code.</summary>
     public int Report(Exception exception)
     {

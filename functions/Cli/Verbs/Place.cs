@@ -1,0 +1,109 @@
+using System.CommandLine;
+using Backup.Core.Catalog;
+using Backup.Core.Machine;
+using Backup.Core.Model;
+using Backup.Core.Policies;
+using Backup.Core.Postgres;
+using Backup.Core.Storage;
+
+namespace Backup.Cli.Verbs;
+
+/// <summary>
+/// What the options mean together: the policy, the vault and the databases that a verb works on. With a policy, or ad hoc from
+/// <c>--source</c> and <c>--vault</c>.
+/// </summary>
+public sealed class Place
+{
+    /// <summary>The environment of ad hoc backups, and their first key segment.</summary>
+    public const string AdHocEnvironment = "local";
+
+    private readonly VerbContext _context;
+    private readonly string? _vault;
+    private readonly string? _vaultRelativeTo;
+    private readonly string? _source;
+    private readonly string? _database;
+
+    private Place(VerbContext context, Policy? policy, string? vault, string? vaultRelativeTo, string? source, string? database)
+    {
+        _context = context;
+        Policy = policy;
+        _vault = vault;
+        _vaultRelativeTo = vaultRelativeTo;
+        _source = source;
+        _database = database;
+    }
+
+    public Policy? Policy { get; }
+
+    /// <summary>Null = every environment in the vault.</summary>
+    public string? Environment => Policy?.Environment;
+
+    public static Place Of(VerbContext context, ParseResult parsed)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(parsed);
+        var options = context.Options;
+        var path = options.PolicyPath(parsed, context.Machine);
+        var policy = path is null ? null : PolicyReader.ReadFileOrThrow(path);
+        var vault = parsed.GetValue(options.Vault);
+        return new Place(context, policy, vault ?? policy?.Vault, vault is null && path is not null ? Path.GetDirectoryName(path) : context.Machine.WorkingFolder,
+            parsed.GetValue(options.Source), parsed.GetValue(options.Database));
+    }
+
+    public IVault OpenVault() => VaultFactory.Open(
+        _vault ?? throw new BackupException(ErrorCode.UsageWrong, "no vault is given", "Add --vault with a folder or s3://bucket/prefix, or --stack NAME."),
+        _vaultRelativeTo, _context.Clock);
+
+    /// <summary>The databases to work on, each with its connection.</summary>
+    public IReadOnlyList<(DatabasePolicy Database, ConnectionTarget Source)> Databases()
+    {
+        if (Policy is null)
+        {
+            var text = _source ?? throw new BackupException(ErrorCode.UsageWrong, "no database is given", "Add --source with its URL, or --stack NAME.");
+            var target = Connect(text, "--source");
+            return [(new DatabasePolicy { Name = _database ?? target.Database }, target)];
+        }
+
+        var chosen = Policy.Databases.Where(d => _database is null || d.Name == _database).ToList();
+        if (chosen.Count == 0)
+            throw new BackupException(ErrorCode.UsageWrong, $"the policy has no database {_database}", $"It has {string.Join(", ", Policy.Databases.Select(d => d.Name))}.");
+        if (_source is not null && chosen.Count > 1)
+            throw new BackupException(ErrorCode.UsageWrong, $"--source is one database, the policy has {chosen.Count}", "Name it with --database.");
+        return [.. chosen.Select(d => (d, Connect(d)))];
+    }
+
+    /// <summary>What the policy protects from being restored over. A reference that cannot be resolved here protects nothing here.</summary>
+    public IReadOnlyList<ConnectionTarget> Protected() =>
+        [.. (Policy?.Databases ?? []).Where(d => d is { Protected: true, UrlVariable: not null } && _context.Machine[d.UrlVariable] is not null).Select(Connect)];
+
+    public ConnectionTarget Connect(string text, string origin)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (text.StartsWith("${", StringComparison.Ordinal) && text.EndsWith('}')) return ConnectVariable(text[2..^1], origin);
+        return ConnectionText.Parse(text, origin, _context.Machine.UserName);
+    }
+
+    /// <summary>The backup that a person means.</summary>
+    public async Task<CatalogEntry> FindAsync(IVault vault, string which, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(vault);
+        var database = _database ?? (BackupId.TryParse(which, out var id) ? id.Database : null);
+        return BackupSelector.Choose(await new BackupCatalog(vault).ListAsync(Environment, database, cancel), which, vault.Name);
+    }
+
+    public async Task<IReadOnlyList<CatalogEntry>> ListAsync(IVault vault, CancellationToken cancel) =>
+        await new BackupCatalog(vault).ListAsync(Environment, _database, cancel);
+
+    private ConnectionTarget Connect(DatabasePolicy database)
+    {
+        if (_source is not null) return Connect(_source, "--source");
+        if (database.UrlVariable is { } variable) return ConnectVariable(variable, $"databases.{database.Name}.url");
+        throw new BackupException(ErrorCode.UsageWrong, $"the connection of {database.Name} is in the secret {database.Secret}, which only the functions on AWS read",
+            $"Add --source '${{NAME}}' with an environment variable that holds the URL, for example: DATABASE_URL=$(aws secretsmanager get-secret-value --secret-id {database.Secret} --query SecretString --output text).");
+    }
+
+    private ConnectionTarget ConnectVariable(string variable, string origin) => ConnectionText.Parse(
+        _context.Machine[variable] ?? throw new BackupException(ErrorCode.UsageWrong, $"{origin} names the environment variable {variable}, which is not set",
+            $"Set it to the database's URL: export {variable}='postgres://…'."),
+        $"${{{variable}}}", _context.Machine.UserName);
+}
