@@ -188,7 +188,7 @@ def machine(pairs):
     size = psql("SELECT pg_size_pretty(pg_database_size('bench'))")
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     return (f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, commit {commit}. {os.cpu_count()} cores ({model}), {memory:.0f} GB RAM, "
-            f"load {os.getloadavg()[1]:.1f} over the last 5 minutes. {version('pg_dump', '--version')}, {version('zstd', '--version')}, "
+            f"load {os.getloadavg()[1]:.1f} over the last 5 minutes. {version('pg_dump', '--version')}, zstd {version('zstd', '--version').split()[-4].strip(',')}, "
             f".NET {version('dotnet', '--version')}, {version('aws', '--version').split()[0]}. Database {size}, {JOBS} jobs, {pairs} pairs.")
 
 
