@@ -34,7 +34,7 @@ public sealed partial class CliJson : JsonSerializerContext
         {
             new WordConverter<Severity>(), new WordConverter<Tier>(), new WordConverter<BackupKind>(), new WordConverter<Provider>(),
             new WordConverter<LockMode>(), new WordConverter<ArtifactRole>(), new WordConverter<RunOutcome>(), new WordConverter<VerifyLevel>(),
-            new WordConverter<Comparison>(),
+            new WordConverter<Comparison>(), new WordConverter<Health>(),
         },
     });
 

@@ -50,6 +50,10 @@ public sealed class Place
             parsed.GetValue(options.Source), parsed.GetValue(options.Database));
     }
 
+    public bool HasVault => _vault is not null;
+
+    public bool HasSource => _source is not null || Policy is not null;
+
     public IVault OpenVault() => VaultFactory.Open(
         _vault ?? throw new BackupException(ErrorCode.UsageWrong, "no vault is given", "Add --vault with a folder or s3://bucket/prefix, or --stack NAME."),
         _vaultRelativeTo, _context.Clock);

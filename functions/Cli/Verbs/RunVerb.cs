@@ -59,7 +59,7 @@ public static class RunVerb
             await using var vault = place.OpenVault();
             var databases = place.Databases();
             var time = Time(parsed.GetValue(scheduled));
-            Words.TryParse<BackupKind>(parsed.GetValue(kind), out var backupKind);
+            var backupKind = Words.Parse<BackupKind>(parsed.GetValue(kind), "--kind");
             var requests = databases.Select(d => new RunRequest
             {
                 Project = place.Policy?.Project ?? d.Database.Name,
@@ -146,18 +146,15 @@ public static class RunVerb
     private static DatabasePolicy Adjust(DatabasePolicy database, int? jobs, string? shardAbove, string? fingerprint)
     {
         if (jobs is < 1 or > 32) throw new BackupException(ErrorCode.UsageWrong, $"--jobs is {jobs}", "Give a number from 1 to 32.");
-        if (fingerprint is not null && !Words.TryParse<FingerprintMode>(fingerprint, out _))
-            throw new BackupException(ErrorCode.UsageWrong, $"--fingerprint is {fingerprint}", $"Give one of {string.Join(", ", Words.All<FingerprintMode>())}.");
-        Words.TryParse<FingerprintMode>(fingerprint, out var mode);
         return database with
         {
             Jobs = jobs ?? database.Jobs,
             ShardAbove = shardAbove is null ? database.ShardAbove : Size(shardAbove),
-            Fingerprint = fingerprint is null ? database.Fingerprint : mode,
+            Fingerprint = fingerprint is null ? database.Fingerprint : Words.Parse<FingerprintMode>(fingerprint, "--fingerprint"),
         };
     }
 
-    private static long Size(string text) => ValueForm.Size(text) is { } bytes and >= 1 << 20
+    private static long Size(string text) => PolicyText.TrySize(text, out var bytes) && bytes >= 1 << 20
         ? bytes
         : throw new BackupException(ErrorCode.UsageWrong, $"--shard-above is \"{text}\"", "Give a size of at least 1MiB, for example 32MiB.");
 

@@ -14,7 +14,14 @@ public static class VerbTable
         ArgumentNullException.ThrowIfNull(context);
         return
         [
+            RunVerb.Create(context),
+            ListVerb.Create(context),
+            ShowVerb.Create(context),
+            VerifyVerb.Create(context),
+            RestoreVerb.Create(context),
             CheckVerb.Create(context),
+            DoctorVerb.Create(context),
+            DemoVerb.Create(context),
         ];
     }
 }

@@ -16,6 +16,7 @@ public sealed class ToolFilter : ReadOnlyStream
     private readonly ToolOutput _output;
     private readonly CancellationTokenSource _stop;
     private readonly Task _feed;
+    private int _disposed;
 
     private ToolFilter(Stream source, ToolProcess process, Action<TimeSpan>? wrote, CancellationToken cancel)
     {
@@ -34,6 +35,7 @@ public sealed class ToolFilter : ReadOnlyStream
 
     public override async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         await _stop.CancelAsync();
         await _process.DisposeAsync();
         await _feed.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

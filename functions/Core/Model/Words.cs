@@ -77,6 +77,11 @@ public static class Words
         return false;
     }
 
+    /// <exception cref="BackupException">usage, naming the words that are known.</exception>
+    public static T Parse<T>(string? text, string origin) where T : struct, Enum => TryParse<T>(text, out var value)
+        ? value
+        : throw new BackupException(ErrorCode.UsageWrong, $"{origin} is \"{text}\"", $"Give one of {string.Join(", ", All<T>())}.");
+
     private static string Kebab(string name) =>
         string.Concat(name.Select((c, i) => char.IsUpper(c) && i > 0 ? $"-{char.ToLowerInvariant(c)}" : $"{char.ToLowerInvariant(c)}"));
 }

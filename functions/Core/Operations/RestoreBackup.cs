@@ -97,7 +97,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
     private sealed record Plan(
         IReadOnlyList<ArchiveEntry> PreData, IReadOnlyList<ArchiveEntry> Data, IReadOnlyList<ArchiveEntry> PostData, IReadOnlyList<ArchiveEntry> LeftOut);
 
-    private async Task<Plan> EntriesAsync(ArchiveRestore restore, TableChoice chosen, bool isSuperuser, CancellationToken cancel)
+    private static async Task<Plan> EntriesAsync(ArchiveRestore restore, TableChoice chosen, bool isSuperuser, CancellationToken cancel)
     {
         // The comment of an extension belongs to its owner, which at a provider is never the login role.
         var all = (await restore.ListAsync(cancel)).Where(e => isSuperuser || !e.Description.StartsWith("COMMENT - EXTENSION ", StringComparison.Ordinal)).ToList();

@@ -51,14 +51,18 @@ public sealed record ConnectionTarget
             Timeout = ConnectTimeout,
             CommandTimeout = 0,
             CancellationTimeout = 5000,
-            TcpKeepAlive = true,
-            TcpKeepAliveTime = 30,
-            TcpKeepAliveInterval = 10,
             ApplicationName = ShortName(applicationName),
             IncludeErrorDetail = false,
             MaxAutoPrepare = 0,
             ReadBufferSize = 64 * 1024,
         };
+        if (!IsSocket)
+        {
+            builder.TcpKeepAlive = true;
+            builder.TcpKeepAliveTime = 30;
+            builder.TcpKeepAliveInterval = 10;
+        }
+
         if (SslMode is not null) builder.SslMode = Enum.Parse<Npgsql.SslMode>(SslMode.Replace("-", "", StringComparison.Ordinal), ignoreCase: true);
         else if (!IsSocket) builder.SslMode = Npgsql.SslMode.Prefer;
         if (SslRootCert is not null and not "system") builder.RootCertificate = SslRootCert;

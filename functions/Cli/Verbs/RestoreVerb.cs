@@ -1,0 +1,97 @@
+using System.CommandLine;
+using System.Globalization;
+using Backup.Core.Catalog;
+using Backup.Core.Model;
+using Backup.Core.Operations;
+using Backup.Core.Postgres;
+using Backup.Core.Storage;
+
+namespace Backup.Cli.Verbs;
+
+/// <param name="Id">The backup.</param>
+/// <param name="Objects">How many objects were asked for; 0 = all can be read now.</param>
+/// <param name="Expect">When to come back, in words.</param>
+public sealed record ThawReport(string Id, int Objects, string Expect);
+
+/// <summary><c>backup restore</c>: whole or some tables, into an empty, a new, or in place of a database.</summary>
+public static class RestoreVerb
+{
+    public static Command Create(VerbContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var o = context.Options;
+        var which = new Argument<string>("which") { Description = "latest, an id, or a UTC time: the last backup at or before it." };
+        var target = new Option<string?>("--target") { Description = "URL of the database to restore into, or ${NAME} for an environment variable.", HelpName = "URL" };
+        var create = new Option<bool>("--create") { Description = "Make the target database; it must not exist." };
+        var clean = new Option<bool>("--clean") { Description = "Replace the target: restore beside it, compare, swap by rename, keep the old one." };
+        var tables = new Option<string[]>("--table") { Description = "Only the rows of this table; may be repeated. The whole schema comes with it.", HelpName = "T" };
+        var jobs = new Option<int>("--jobs") { Description = "Connections that load side by side (1 to 32).", HelpName = "N", DefaultValueFactory = _ => 2 };
+        var noOwner = new Option<bool>("--no-owner") { Description = "Leave owners and grants out." };
+        var allow = new Option<bool>("--allow-protected") { Description = "Allow a target that the policy protects, or that is the source itself." };
+        var compare = new Option<string>("--compare") { Description = "counts: rows of every table; full: also every row's content.", HelpName = "HOW", DefaultValueFactory = _ => "counts" };
+        compare.AcceptOnlyFromAmong([.. Words.All<Comparison>()]);
+        var thaw = new Option<bool>("--thaw") { Description = "Ask for objects that are in an archive class, and say when to come back." };
+        var thawDays = new Option<int>("--thaw-days") { Description = "How long the thawed copies stay.", HelpName = "N", DefaultValueFactory = _ => 7 };
+        var command = new Command("restore", "Restore a backup.")
+        {
+            which, target, create, clean, tables, jobs, noOwner, allow, compare, thaw, thawDays, o.Vault, o.Stack, o.Policy, o.Database, o.Output,
+        };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var place = Place.Of(context, parsed);
+            await using var vault = place.OpenVault();
+            var entry = await place.FindAsync(vault, parsed.GetRequiredValue(which), cancel);
+            if (parsed.GetValue(thaw)) return await ThawAsync(context, vault, entry, parsed.GetValue(thawDays), o.WantsJson(parsed), cancel);
+            if (parsed.GetValue(create) && parsed.GetValue(clean))
+                throw new BackupException(ErrorCode.UsageWrong, "--create and --clean exclude each other", "Give --create for a new database, --clean to replace one.");
+            if (parsed.GetValue(jobs) is < 1 or > 32)
+                throw new BackupException(ErrorCode.UsageWrong, $"--jobs is {parsed.GetValue(jobs)}", "Give a number from 1 to 32.");
+            var text = parsed.GetValue(target)
+                ?? throw new BackupException(ErrorCode.UsageWrong, "no target is given", "Add --target with the URL of an empty database, or of a new one with --create.");
+            var request = new RestoreRequest
+            {
+                Vault = vault,
+                Backup = entry,
+                Target = place.Connect(text, "--target"),
+                Mode = parsed.GetValue(create) ? RestoreMode.Create : parsed.GetValue(clean) ? RestoreMode.Replace : RestoreMode.Empty,
+                Tables = parsed.GetValue(tables) ?? [],
+                Jobs = parsed.GetValue(jobs),
+                Protected = place.Protected(),
+                AllowProtected = parsed.GetValue(allow),
+                NoOwner = parsed.GetValue(noOwner),
+                Comparison = parsed.GetValue(compare) == "full" ? Comparison.Full : Comparison.Counts,
+            };
+            RestoreReport report;
+            using (var progress = new ProgressPrinter(context.Terminal, quiet: false))
+            {
+                report = await new RestoreBackup(context.Machine, context.Clock, new PostgresInstallations(context.Machine), progress).ExecuteAsync(request, cancel);
+            }
+
+            if (o.WantsJson(parsed)) context.Terminal.Line(CliJson.Write(report, CliJson.Printed.RestoreReport));
+            else Print(context.Terminal, report);
+            return ErrorCode.Done;
+        });
+        return command;
+    }
+
+    private static async Task<int> ThawAsync(VerbContext context, IVault vault, CatalogEntry entry, int days, bool json, CancellationToken cancel)
+    {
+        var manifest = entry.Manifest ?? throw ArtifactReader.Damaged(entry.Problem!);
+        var cold = Stored.Cold(manifest.Artifacts, await Stored.ListAsync(vault, entry, cancel));
+        var expect = cold.Count == 0 ? "all objects can be read now"
+            : vault is IColdVault archive ? await archive.ThawAsync(cold, days, cancel)
+            : throw new BackupException(ErrorCode.VaultCold, $"{vault.Name} holds cold objects and cannot thaw them", "Thaw them with the tools of that store.");
+        if (json) context.Terminal.Line(CliJson.Write(new ThawReport(manifest.Id, cold.Count, expect), CliJson.Printed.ThawReport));
+        else context.Terminal.Line(cold.Count == 0 ? $"{manifest.Id}: {expect}" : $"{manifest.Id}: asked for {cold.Count} objects, {expect}; then run the restore");
+        return ErrorCode.Done;
+    }
+
+    private static void Print(Terminal terminal, RestoreReport r)
+    {
+        foreach (var finding in r.Findings) terminal.Note($"{Words.Of(finding.Severity)}: {finding.Sentence} → {finding.NextStep}");
+        foreach (var key in r.LeftOut) terminal.Note($"left out, because the table that it points to was not restored: foreign key {key}");
+        terminal.Line(string.Create(CultureInfo.InvariantCulture,
+            $"restored {r.Id} into {r.Target}: {r.Rows:N0} rows of {r.Tables} tables, compared by {Words.Of(r.Compared)}, {r.Steps.Sum(s => s.Seconds):0.0} s ({string.Join(", ", r.Steps.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Step} {s.Seconds:0.0}")))})"));
+        if (r.KeptAs is not null) terminal.Line($"the database that was there before is kept as {r.KeptAs}; when nobody needs it: DROP DATABASE {TableName.Quote(r.KeptAs)}");
+    }
+}

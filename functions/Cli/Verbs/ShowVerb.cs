@@ -1,0 +1,87 @@
+using System.CommandLine;
+using System.Globalization;
+using Backup.Core.Catalog;
+using Backup.Core.Model;
+using Backup.Core.Operations;
+using Backup.Core.Storage;
+
+namespace Backup.Cli.Verbs;
+
+/// <summary>What <c>show --output json</c> prints.</summary>
+/// <param name="Vault">Name of the vault.</param>
+/// <param name="Prefix">Key prefix of everything that belongs to the backup.</param>
+/// <param name="Locked">Every artifact has its full lock.</param>
+/// <param name="Verified">The newest verify, absent when there was none.</param>
+/// <param name="Fetch">The command that brings the files to this machine, for a restore by hand.</param>
+/// <param name="Manifest">As stored.</param>
+public sealed record ShowReport(string Vault, string Prefix, bool Locked, bool? Verified, string Fetch, Manifest Manifest);
+
+/// <summary><c>backup show ID</c>: one manifest, and the commands that restore it without this program.</summary>
+public static class ShowVerb
+{
+    public static Command Create(VerbContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var o = context.Options;
+        var which = new Argument<string>("which") { Description = "latest, an id, or a UTC time." };
+        var byHand = new Option<bool>("--by-hand") { Description = "Only the shell commands that restore it with stock tools." };
+        var command = new Command("show", "Show one backup and how to restore it by hand.") { which, o.Vault, o.Stack, o.Policy, o.Database, byHand, o.Output };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var place = Place.Of(context, parsed);
+            await using var vault = place.OpenVault();
+            var entry = await place.FindAsync(vault, parsed.GetRequiredValue(which), cancel);
+            var manifest = entry.Manifest ?? throw ArtifactReader.Damaged(entry.Problem!);
+            var fetch = Fetch(vault, entry);
+            if (parsed.GetValue(byHand)) foreach (var line in manifest.RestoreByHand.Prepend(fetch)) context.Terminal.Line(line);
+            else if (o.WantsJson(parsed))
+                context.Terminal.Line(CliJson.Write(new ShowReport(vault.Name, entry.Prefix, entry.IsLocked, VerifyResults.Newest(entry), fetch, manifest), CliJson.Printed.ShowReport));
+            else Print(context.Terminal, vault, entry, manifest);
+            return ErrorCode.Done;
+        });
+        return command;
+    }
+
+    /// <summary>Leaves the shell in the folder that the printed commands expect.</summary>
+    public static string Fetch(IVault vault, CatalogEntry entry)
+    {
+        ArgumentNullException.ThrowIfNull(vault);
+        ArgumentNullException.ThrowIfNull(entry);
+        if (!vault.Name.StartsWith("s3://", StringComparison.Ordinal)) return $"cd {RestoreByHand.Shell(Path.Combine(vault.Name, entry.Prefix))}";
+        var root = vault.Name.Split('?')[0].TrimEnd('/');
+        return $"mkdir -p {RestoreByHand.Shell(entry.Id.ToString())} && cd {RestoreByHand.Shell(entry.Id.ToString())} && aws s3 cp --recursive {RestoreByHand.Shell($"{root}/{entry.Prefix}")} .";
+    }
+
+    private static void Print(Terminal t, IVault vault, CatalogEntry entry, Manifest m)
+    {
+        var s = m.Snapshot;
+        void Field(string name, string? value)
+        {
+            if (!string.IsNullOrEmpty(value)) t.Line($"{name,-14}{value}");
+        }
+
+        Field("id", m.Id);
+        Field("vault", $"{vault.Name} ({entry.Prefix})");
+        Field("made", $"{Time(m.StartedAt)} to {Time(m.FinishedAt)} by {m.Operator}, kind {Words.Of(m.Kind)}, tier {Words.Of(m.Tier)}");
+        Field("deployment", m.Deployment is { } d ? $"{d.Commit} {d.Ref}".Trim() : null);
+        Field("source", $"{m.Source.Host}:{m.Source.Port}/{m.Source.Database}, PostgreSQL {s.ServerVersion}, {Bytes.Text(s.DatabaseBytes)} on disk, {s.Encoding}, {s.Collation}");
+        Field("snapshot", $"{Time(s.Time)}, LSN {s.Lsn}");
+        Field("content", string.Create(CultureInfo.InvariantCulture, $"{m.Totals.Tables} tables, {m.Totals.Rows:N0} rows, {s.Sequences.Count} sequences, {m.Artifacts.Count} objects"));
+        Field("size", $"{Bytes.Text(m.Totals.RawBytes)} raw, {Bytes.Text(m.Totals.StoredBytes)} stored, {string.Join(" + ", m.Artifacts[0].Filters)}");
+        Field("extensions", string.Join(", ", s.Extensions.Select(e => $"{e.Name} {e.Version}")));
+        Field("roles", string.Join(", ", s.Roles));
+        Field("expires", m.ExpiresAt is { } e ? Time(e) : "never by itself");
+        Field("lock", m.Lock is { } l ? $"{Words.Of(l.Mode)} until {Time(l.Until)}, {(entry.IsLocked ? "in place" : "NOT complete: the next run repairs it")}" : "none");
+        Field("verified", VerifyResults.Newest(entry) switch { true => "passed", false => "FAILED", null => "never" });
+        Field("without rows", string.Join(", ", s.WithoutRows));
+        foreach (var finding in m.Findings) Field("finding", $"{Words.Of(finding.Severity)}: {finding.Sentence} → {finding.NextStep}");
+        t.Line("");
+        t.Line("restore         backup restore " + m.Id + " --vault " + RestoreByHand.Shell(vault.Name) + " --target URL --create");
+        t.Line("without this program, in bash:");
+        t.Line("");
+        t.Line("  " + Fetch(vault, entry));
+        foreach (var line in m.RestoreByHand) t.Line("  " + line);
+    }
+
+    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,47 @@
+using System.CommandLine;
+using System.Globalization;
+using Backup.Core.Model;
+using Backup.Core.Operations;
+using Backup.Core.Postgres;
+
+namespace Backup.Cli.Verbs;
+
+/// <summary><c>backup verify</c>: proof of what is stored. Exit code 3 when something differs.</summary>
+public static class VerifyVerb
+{
+    public static Command Create(VerbContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var o = context.Options;
+        var which = new Argument<string>("which") { Description = "latest, an id, or a UTC time.", DefaultValueFactory = _ => "latest" };
+        var level = new Option<string>("--level") { Description = "checksum: every stored byte; archive: also unpacked and read to its end.", HelpName = "LEVEL", DefaultValueFactory = _ => "checksum" };
+        level.AcceptOnlyFromAmong([.. Words.All<VerifyLevel>()]);
+        var noRecord = new Option<bool>("--no-record") { Description = "Do not write the result into the vault." };
+        var command = new Command("verify", "Prove that a backup is whole.") { which, level, noRecord, o.Vault, o.Stack, o.Policy, o.Database, o.Output };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var place = Place.Of(context, parsed);
+            await using var vault = place.OpenVault();
+            var entry = await place.FindAsync(vault, parsed.GetRequiredValue(which), cancel);
+            var verifyLevel = Words.Parse<VerifyLevel>(parsed.GetValue(level), "--level");
+            VerifyResult result;
+            using (var progress = new ProgressPrinter(context.Terminal, quiet: false))
+            {
+                result = await new VerifyBackup(context.Machine, context.Clock, new PostgresInstallations(context.Machine), progress)
+                    .ExecuteAsync(vault, entry, verifyLevel, !parsed.GetValue(noRecord), cancel);
+            }
+
+            if (o.WantsJson(parsed)) context.Terminal.Line(CliJson.Write(result, CliJson.Printed.VerifyResult));
+            else Print(context.Terminal, result);
+            return result.Passed ? ErrorCode.Done : ErrorCode.Different;
+        });
+        return command;
+    }
+
+    private static void Print(Terminal terminal, VerifyResult r)
+    {
+        foreach (var finding in r.Findings) terminal.Line($"DIFFERENT: {finding.Sentence} → {finding.NextStep}");
+        terminal.Line(string.Create(CultureInfo.InvariantCulture,
+            $"{r.Id}: {(r.Passed ? "passed" : $"FAILED with {r.Findings.Count} differences")} at level {Words.Of(r.Level)}, {r.Objects} objects, {Bytes.Text(r.StoredBytes)}, {r.Seconds:0.0} s"));
+    }
+}
