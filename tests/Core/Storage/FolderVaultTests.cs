@@ -133,7 +133,7 @@ public sealed class FolderVaultTests : VaultContract, IDisposable
     protected override Task<IVault> NewVaultAsync() => Task.FromResult<IVault>(new FolderVault(_root, TimeProvider.System));
 
     protected override Task<int> UnfinishedAsync() => Task.FromResult(
-        Directory.Exists(Partial) ? Directory.GetFiles(Partial, "*", SearchOption.AllDirectories).Count(f => !f.EndsWith(".lock", StringComparison.Ordinal)) : 0);
+        Directory.Exists(Partial) ? Directory.GetFiles(Partial, "*", SearchOption.AllDirectories).Count(f => Path.GetExtension(f) is not (".lock" or ".owner")) : 0);
 
     protected override async Task LeaveUnfinishedAsync(string folder)
     {

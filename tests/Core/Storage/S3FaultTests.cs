@@ -87,7 +87,7 @@ public sealed class S3FaultTests
     [InlineData("Put", 301, "PermanentRedirect")]
     public async Task A_refusal_names_what_to_change_and_is_not_retried(string request, int status, string code)
     {
-        await using var s3 = new ScriptedS3(r => r.Name == request ? new Misbehaviour.Answer(status, code, code == "AccessDenied" ? "no policy allows it" : "the secret is…") : null);
+        await using var s3 = new ScriptedS3(r => r.Name == request ? new Misbehaviour.Answer(status, code, code == "AccessDenied" ? "no policy allows it" : "signed with hunter2") : null);
         await using var vault = Open(s3);
         var error = await VaultContract.ThrowsAsync(ErrorCode.VaultDenied, () => vault.PutAsync("a", new PatternStream(10), ObjectState.Pending, null, Cancel));
         Assert.False(error.IsTransient);
@@ -196,7 +196,7 @@ public sealed class S3FaultTests
     }
 
     private static S3Vault Open(ScriptedS3 s3, int retries = 6, TimeSpan? stall = null) => new(Location(s3), TimeProvider.System,
-        new S3Tuning { Credentials = new BasicAWSCredentials("AKIAIOSFODNN7EXAMPLE", "secret"), Retries = retries, Stall = stall ?? TimeSpan.FromSeconds(30) });
+        new S3Tuning { Credentials = new BasicAWSCredentials("AKIAIOSFODNN7EXAMPLE", "hunter2"), Retries = retries, Stall = stall ?? TimeSpan.FromSeconds(30) });
 
     private static S3Location Location(ScriptedS3 s3) => new() { Bucket = "bucket", Endpoint = s3.Endpoint };
 
