@@ -63,7 +63,7 @@ public sealed class S3Vault : IVault, IColdVault
         }
 
         var (version, etag) = (isVersioned ? response.VersionId : null, response.ETag);
-        return new S3ReadStream(response, offset, What(key), _time, (position, token) => GetAsync(key, position, version, etag, token));
+        return new S3ReadStream(response, offset, What(key), _time, (position, token) => ResumeAsync(key, position, version, etag, token));
     }
 
     public async IAsyncEnumerable<VaultObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
@@ -214,6 +214,19 @@ public sealed class S3Vault : IVault, IColdVault
             ByteRange = offset > 0 ? new ByteRange($"bytes={offset}-") : null,
         };
         return S3Errors.MapAsync("s3:GetObject", What(key), () => _s3.Client.GetObjectAsync(request, cancel), cancel);
+    }
+
+    private async Task<GetObjectResponse> ResumeAsync(string key, long position, string? version, string? etag, CancellationToken cancel)
+    {
+        try
+        {
+            return await GetAsync(key, position, version, etag, cancel);
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.VaultConflict)
+        {
+            throw new BackupException(ErrorCode.BackupDamaged, $"{What(key)} was replaced while it was being read",
+                "Find out who writes into this vault besides this program, and turn bucket versioning on.", e);
+        }
     }
 
     /// <summary>Null for a role that may not read artifacts: AWS refuses by itself to shorten a lock, so nothing is lost by not looking.</summary>
