@@ -45,7 +45,7 @@ public interface IVault : IAsyncDisposable
     /// <summary>Every complete object whose key begins with the prefix, in order of the keys' UTF-8 bytes. Unfinished objects are never shown.</summary>
     IAsyncEnumerable<VaultObject> ListAsync(string prefix, CancellationToken cancel);
 
-    /// <summary>Moves objects along their life. An expired object that is gone already is fine. In a folder <c>Expired</c> deletes; on S3 states are tags that lifecycle rules act on. Repeatable.</summary>
+    /// <summary>Moves objects along their life. In a folder <c>Expired</c> deletes; on S3 states are tags that lifecycle rules act on. Repeatable.</summary>
     Task MarkAsync(IReadOnlyCollection<string> keys, ObjectState state, CancellationToken cancel);
 
     /// <summary>Extends the lock of stored objects; never shortens. Repeatable. Does nothing in a folder.</summary>
@@ -53,8 +53,8 @@ public interface IVault : IAsyncDisposable
 
     /// <summary>
     /// Claims everything below <paramref name="prefixes"/> for one writer until the result is disposed (vault.busy, transient, when a live process has
-    /// the same prefixes; on S3 only this process is seen, the database's advisory lock covers the rest), then removes what dead runs left there: unfinished uploads, temporary files and, in a folder, attempts without
-    /// a manifest.
+    /// the same prefixes; on S3 only this process is seen, the database's advisory lock covers the rest), then removes what dead runs
+    /// left there: unfinished uploads, temporary files and, in a folder, attempts without a manifest.
     /// </summary>
     Task<IAsyncDisposable> ClaimAsync(IReadOnlyCollection<string> prefixes, CancellationToken cancel);
 }
