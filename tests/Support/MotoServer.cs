@@ -28,7 +28,7 @@ public sealed class MotoServer : IAsyncDisposable
         });
     }
 
-    public static AWSCredentials Credentials { get; } = new BasicAWSCredentials("AKIAIOSFODNN7EXAMPLE", "secret-of-nobody");
+    public static AWSCredentials Credentials { get; } = new BasicAWSCredentials("AKIAIOSFODNN7EXAMPLE", "hunter2");
 
     public Uri Endpoint { get; }
 
@@ -70,7 +70,7 @@ public sealed class MotoServer : IAsyncDisposable
     public async Task<string> MakeBucketAsync(bool versioned = false, bool objectLock = false)
     {
         var name = $"vault-{Guid.NewGuid():n}"[..30];
-        await Client.PutBucketAsync(new PutBucketRequest { BucketName = name, ObjectLockEnabledForBucket = objectLock });
+        await Client.PutBucketAsync(new PutBucketRequest { BucketName = name, BucketRegionName = "eu-central-1", ObjectLockEnabledForBucket = objectLock });
         if (versioned || objectLock)
         {
             await Client.PutBucketVersioningAsync(new PutBucketVersioningRequest

@@ -103,7 +103,7 @@ internal sealed class ScriptedConnection(ScriptedS3 server, TcpClient client, Ca
             case "Put":
                 if (!server.Objects.TryAdd(request.Key, body)) return (412, Error("PreconditionFailed", "exists"), headers);
                 server.Metadata[request.Key] = metadata;
-                headers["ETag"] = "\"e\"";
+                headers["ETag"] = "\"e-1\""; // a dash: not an MD5, which the SDK would check
                 return (200, [], headers);
             case "Initiate":
                 upload = Guid.NewGuid().ToString("n");
@@ -125,7 +125,7 @@ internal sealed class ScriptedConnection(ScriptedS3 server, TcpClient client, Ca
                 return server.Uploads.TryRemove(upload, out _) ? (204, [], headers) : (404, Error("NoSuchUpload", "gone"), headers);
             case "Get" or "Head":
                 if (!server.Objects.TryGetValue(request.Key, out var bytes)) return (404, Error("NoSuchKey", "none"), headers);
-                headers["ETag"] = "\"e\"";
+                headers["ETag"] = "\"e-1\""; // a dash: not an MD5, which the SDK would check
                 foreach (var (name, value) in server.Metadata.GetValueOrDefault(request.Key) ?? new Dictionary<string, string>()) headers[name] = value;
                 if (!request.Headers.TryGetValue("Range", out var range)) return (200, bytes, headers);
                 var from = int.Parse(range["bytes=".Length..].TrimEnd('-'), System.Globalization.CultureInfo.InvariantCulture);

@@ -1,4 +1,3 @@
-using System.Text;
 using Backup.Core.Machine;
 using Backup.Core.Model;
 
@@ -6,7 +5,8 @@ namespace Backup.Core.Storage;
 
 /// <summary>
 /// A lock file held open with flock: the kernel lets go of it when the process dies, however it dies. The file itself is never removed,
-/// since removing it would let a waiting process lock a file that has no name any more.
+/// since removing it would let a waiting process lock a file that has no name any more. Who holds it stands in a second file, because
+/// .NET does not let a locked one be read.
 /// </summary>
 internal sealed class FolderClaim : IAsyncDisposable
 {
@@ -34,11 +34,7 @@ internal sealed class FolderClaim : IAsyncDisposable
         }
     }
 
-    public void Release()
-    {
-        if (Interlocked.Exchange(ref _file, null) is not { } file) return;
-        using (file) file.SetLength(0);
-    }
+    public void Release() => Interlocked.Exchange(ref _file, null)?.Dispose();
 
     public ValueTask DisposeAsync()
     {
@@ -49,17 +45,25 @@ internal sealed class FolderClaim : IAsyncDisposable
 
     private static FolderClaim Open(string path, IReadOnlyList<string> folders, Action<FolderClaim> ended)
     {
-        var file = new FileStream(path, new FileStreamOptions
+        var file = new FileStream(path + ".lock", new FileStreamOptions
         {
             Mode = FileMode.OpenOrCreate,
             Access = FileAccess.ReadWrite,
             Share = FileShare.None,
-            BufferSize = 0,
             UnixCreateMode = FolderVault.FileMode,
         });
-        file.SetLength(0);
-        file.Write(Encoding.UTF8.GetBytes($"pid {Environment.ProcessId} on {Environment.MachineName}"));
-        return new FolderClaim(file, folders, ended);
+        var claim = new FolderClaim(file, folders, ended);
+        var isNamed = false;
+        try
+        {
+            File.WriteAllText(path + ".owner", $"pid {Environment.ProcessId} on {Environment.MachineName}");
+            isNamed = true;
+            return claim;
+        }
+        finally
+        {
+            if (!isNamed) claim.Release();
+        }
     }
 
     private static BackupException Busy(string path, IReadOnlyList<string> folders, string vault)
@@ -73,13 +77,11 @@ internal sealed class FolderClaim : IAsyncDisposable
     {
         try
         {
-            using var reader = new StreamReader(path, Encoding.UTF8, false,
-                new FileStreamOptions { Access = FileAccess.Read, Mode = FileMode.Open, Share = FileShare.ReadWrite });
-            return reader.ReadToEnd().Trim();
+            return File.ReadAllText(path + ".owner");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return "";
+            return ""; // being written at this moment, or not ours to read
         }
     }
 }

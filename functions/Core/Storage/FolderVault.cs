@@ -97,7 +97,7 @@ public sealed class FolderVault : IVault
             var name = KeyRules.ClaimName(folders);
             var partial = Path.Combine(_root, PartialFolder);
             FolderErrors.Map(_root, PartialFolder, () => MakeFolder(partial));
-            var claim = FolderClaim.Take(Path.Combine(partial, name + ".lock"), folders, Name, ended => _claims.TryRemove(ended, out _));
+            var claim = FolderClaim.Take(Path.Combine(partial, name), folders, Name, ended => _claims.TryRemove(ended, out _));
             try
             {
                 FolderErrors.Map(_root, string.Join(", ", folders), () =>
@@ -195,7 +195,8 @@ public sealed class FolderVault : IVault
     private List<VaultObject> Scan(string prefix, CancellationToken cancel)
     {
         if (!Directory.Exists(_root)) throw new DirectoryNotFoundException();
-        var start = PathOf(prefix[..Math.Max(0, prefix.LastIndexOf('/'))]);
+        var folder = prefix[..Math.Max(0, prefix.LastIndexOf('/'))];
+        var start = folder.Length == 0 ? _root : PathOf(folder);
         if (!Directory.Exists(start)) return [];
         var files = new FileSystemEnumerable<VaultObject>(start, ToObject,
             new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = false, AttributesToSkip = FileAttributes.None })
@@ -221,10 +222,9 @@ public sealed class FolderVault : IVault
     private string ClaimOf(string key) =>
         _claims.Where(c => c.Key.Folders.Any(f => key.StartsWith(f, StringComparison.Ordinal))).Select(c => c.Value).FirstOrDefault(Unclaimed);
 
-    /// <summary>The path of a key, or of the root for an empty one. A symbolic link below the root could lead anywhere: refused.</summary>
+    /// <summary>The path of a key. A symbolic link below the root could lead anywhere: refused.</summary>
     private string PathOf(string key)
     {
-        if (key.Length == 0) return _root;
         var path = _root;
         foreach (var segment in KeyRules.Check(key).Split('/'))
         {

@@ -37,11 +37,12 @@ public interface IVault : IAsyncDisposable
 
     /// <summary>
     /// Opens an object for reading from <paramref name="offset"/>. vault.missing when the key does not exist, vault.cold when it must be
-    /// thawed first. Where a key has several versions the oldest is read. A connection lost in mid-stream is resumed.
+    /// thawed first. An offset at or after the end gives an empty stream. Of a manifest with several versions the oldest is read, since what it
+    /// says is believed; everything else is checked against it. A connection lost in mid-stream is resumed.
     /// </summary>
     Task<Stream> OpenAsync(string key, long offset, CancellationToken cancel);
 
-    /// <summary>Every complete object whose key begins with the prefix, in ordinal key order. Unfinished objects are never shown.</summary>
+    /// <summary>Every complete object whose key begins with the prefix, in order of the keys' UTF-8 bytes. Unfinished objects are never shown.</summary>
     IAsyncEnumerable<VaultObject> ListAsync(string prefix, CancellationToken cancel);
 
     /// <summary>Moves objects along their life. In a folder <c>Expired</c> deletes; on S3 states are tags that lifecycle rules act on. Repeatable.</summary>
@@ -51,9 +52,9 @@ public interface IVault : IAsyncDisposable
     Task RetainAsync(IReadOnlyCollection<string> keys, RetainUntil retain, CancellationToken cancel);
 
     /// <summary>
-    /// Claims everything below <paramref name="prefixes"/> for one writer until the result is disposed (vault.busy when a live process on
-    /// this machine has it), then removes what dead runs left there: unfinished uploads, temporary files and, in a folder, attempts without
-    /// a manifest.
+    /// Claims everything below <paramref name="prefixes"/> for one writer until the result is disposed (vault.busy, transient, when a live process has
+    /// the same prefixes; on S3 only this process is seen, the database's advisory lock covers the rest), then removes what dead runs
+    /// left there: unfinished uploads, temporary files and, in a folder, attempts without a manifest.
     /// </summary>
     Task<IAsyncDisposable> ClaimAsync(IReadOnlyCollection<string> prefixes, CancellationToken cancel);
 }

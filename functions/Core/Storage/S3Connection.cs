@@ -45,6 +45,7 @@ internal sealed class S3Connection : HttpClientFactory, IDisposable
         }
         else
         {
+            config.ServiceURL = endpoint; // one that was merely found does not pass the SDK's own validation
             // An endpoint signs for us-east-1 whatever the region of the bucket, unless told.
             config.AuthenticationRegion = location.Region ?? FallbackRegionFactory.GetRegionEndpoint(false)?.SystemName ?? "us-east-1";
             config.ForcePathStyle = true;

@@ -58,6 +58,7 @@ internal sealed class S3Upload
             Key = _key,
             InputStream = body,
             AutoCloseStream = false,
+            ChecksumAlgorithm = ChecksumAlgorithm.SHA256, // a locked object must name its algorithm as well
             ChecksumSHA256 = content.Sha256,
             DisablePayloadSigning = !_s3.SignsPayload,
             IfNoneMatch = "*",

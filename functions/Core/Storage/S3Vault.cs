@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Runtime.CompilerServices;
 using Amazon.S3;
@@ -16,7 +15,6 @@ public sealed class S3Vault : IVault, IColdVault
     internal const string StateTag = "backup";
 
     private const int Together = 16;
-    private static readonly ConcurrentDictionary<string, string> s_claims = new(StringComparer.Ordinal);
 
     private readonly S3Location _location;
     private readonly S3Connection _s3;
@@ -63,7 +61,7 @@ public sealed class S3Vault : IVault, IColdVault
         }
 
         var (version, etag) = (isVersioned ? response.VersionId : null, response.ETag);
-        return new S3ReadStream(response, offset, What(key), _time, (position, token) => GetAsync(key, position, version, etag, token));
+        return new S3ReadStream(response, offset, What(key), _time, (position, token) => ResumeAsync(key, position, version, etag, token));
     }
 
     public async IAsyncEnumerable<VaultObject> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
@@ -98,7 +96,8 @@ public sealed class S3Vault : IVault, IColdVault
             {
                 await S3Errors.MapAsync("s3:PutObjectTagging", What(key), () => _s3.Client.PutObjectTaggingAsync(request, token), token);
             }
-            catch (BackupException e) when (state is ObjectState.Expired && e.Code == ErrorCode.VaultMissing && e.InnerException is AmazonS3Exception { ErrorCode: not "NoSuchBucket" })
+            catch (BackupException e) when (state is ObjectState.Expired && e.Code == ErrorCode.VaultMissing
+                && e.InnerException is AmazonS3Exception { ErrorCode: not "NoSuchBucket" })
             {
                 // Lifecycle has removed it already: an interrupted prune is being finished.
             }
@@ -131,37 +130,8 @@ public sealed class S3Vault : IVault, IColdVault
         }, cancel);
     }
 
-    public async Task<IAsyncDisposable> ClaimAsync(IReadOnlyCollection<string> prefixes, CancellationToken cancel)
-    {
-        var folders = KeyRules.Folders(prefixes);
-        var taken = new List<string>();
-        var claim = new Claim(taken);
-        try
-        {
-            foreach (var folder in folders)
-            {
-                var name = $"{_s3.Endpoint}|{_location.Bucket}|{_location.Prefix}{folder}";
-                if (!s_claims.TryAdd(name, folder))
-                {
-                    throw new BackupException(ErrorCode.VaultBusy, $"this process is already writing {What(folder)}", "Wait until that run has ended.")
-                    {
-                        IsTransient = true,
-                    };
-                }
-
-                taken.Add(name);
-            }
-
-            foreach (var folder in folders) await AbortUploadsAsync(folder, cancel);
-            var result = claim;
-            claim = null;
-            return result;
-        }
-        finally
-        {
-            claim?.Release();
-        }
-    }
+    public Task<IAsyncDisposable> ClaimAsync(IReadOnlyCollection<string> prefixes, CancellationToken cancel) =>
+        S3Claim.TakeAsync(_s3, _location, KeyRules.Folders(prefixes), cancel);
 
     public async Task<string> ThawAsync(IReadOnlyCollection<VaultObject> objects, int days, CancellationToken cancel)
     {
@@ -216,6 +186,19 @@ public sealed class S3Vault : IVault, IColdVault
         return S3Errors.MapAsync("s3:GetObject", What(key), () => _s3.Client.GetObjectAsync(request, cancel), cancel);
     }
 
+    private async Task<GetObjectResponse> ResumeAsync(string key, long position, string? version, string? etag, CancellationToken cancel)
+    {
+        try
+        {
+            return await GetAsync(key, position, version, etag, cancel);
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.VaultConflict)
+        {
+            throw new BackupException(ErrorCode.BackupDamaged, $"{What(key)} was replaced while it was being read",
+                "Find out who writes into this vault besides this program, and turn bucket versioning on.", e);
+        }
+    }
+
     /// <summary>Null for a role that may not read artifacts: AWS refuses by itself to shorten a lock, so nothing is lost by not looking.</summary>
     private async Task<GetObjectMetadataResponse?> HeadAsync(string key, CancellationToken cancel)
     {
@@ -243,58 +226,7 @@ public sealed class S3Vault : IVault, IColdVault
         }
     }
 
-    /// <summary>The caller holds the database's lock, so every unfinished upload below its folders is a dead run's.</summary>
-    private async Task AbortUploadsAsync(string folder, CancellationToken cancel)
-    {
-        var request = new ListMultipartUploadsRequest { BucketName = _location.Bucket, Prefix = Full(folder[..^1]) + "/" };
-        while (true)
-        {
-            ListMultipartUploadsResponse page;
-            try
-            {
-                page = await S3Errors.MapAsync("s3:ListBucketMultipartUploads", What(folder), () => _s3.Client.ListMultipartUploadsAsync(request, cancel), cancel);
-            }
-            catch (BackupException e) when (S3Errors.IsStatus(e.InnerException!, HttpStatusCode.Forbidden) && e.InnerException is AmazonS3Exception { ErrorCode: "AccessDenied" })
-            {
-                return; // A role may lack this right; the bucket's lifecycle rule removes unfinished uploads after 3 days.
-            }
-
-            foreach (var upload in page.MultipartUploads ?? [])
-            {
-                await S3Errors.MapAsync("s3:AbortMultipartUpload", What(upload.Key[_location.Prefix.Length..]), async () =>
-                {
-                    try
-                    {
-                        return await _s3.Client.AbortMultipartUploadAsync(_location.Bucket, upload.Key, upload.UploadId, cancel);
-                    }
-                    catch (AmazonS3Exception e) when (e.ErrorCode == "NoSuchUpload")
-                    {
-                        return null; // ended by itself in the meantime
-                    }
-                }, cancel);
-            }
-
-            if (page.IsTruncated != true) return;
-            (request.KeyMarker, request.UploadIdMarker) = (page.NextKeyMarker, page.NextUploadIdMarker);
-        }
-    }
-
     private string Full(string key) => _location.Prefix + KeyRules.Check(key);
 
     private string What(string key) => $"{_location}/{key}";
-
-    private sealed class Claim(List<string> taken) : IAsyncDisposable
-    {
-        public void Release()
-        {
-            foreach (var name in taken) s_claims.TryRemove(name, out _);
-            taken.Clear();
-        }
-
-        public ValueTask DisposeAsync()
-        {
-            Release();
-            return ValueTask.CompletedTask;
-        }
-    }
 }
