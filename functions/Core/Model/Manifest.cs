@@ -52,7 +52,7 @@ public sealed record Manifest
     public required string ManifestSha256 { get; init; }
 
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Unknown { get; init; }
+    public Dictionary<string, JsonElement>? Unknown { get; set; } // the serializer cannot fill an init-only one
 }
 
 /// <summary>The software release that a pre-deploy backup precedes.</summary>

@@ -12,8 +12,6 @@ public static class ManifestJson
     private const string HashField = "\"manifestSha256\": \"";
     private static readonly string _zeros = new('0', 64);
 
-    public static JsonSerializerOptions Options { get; } = CreateOptions();
-
     /// <summary>Serializes with a fresh <see cref="Manifest.ManifestSha256"/>.</summary>
     public static byte[] Write(Manifest manifest)
     {
@@ -41,9 +39,11 @@ public static class ManifestJson
         }
     }
 
-    private static ManifestContext Context { get; } = new(Options);
+    /// <summary>What a vault's other small documents are written with too.</summary>
+    public static ManifestContext Context { get; } = new(NewOptions());
 
-    private static JsonSerializerOptions CreateOptions() => new()
+    /// <summary>The style of every JSON document in a vault. A new value each time: a serializer context makes it its own.</summary>
+    public static JsonSerializerOptions NewOptions() => new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,

@@ -16,7 +16,7 @@ public static class ObjectLock
         if (manifest.Lock is not { Mode: not LockMode.None } promise) return;
         await vault.RetainAsync([.. manifest.Artifacts.Select(a => a.Key)], new RetainUntil(promise.Mode, promise.Until), cancel);
         var fact = new LockedFact(promise.Mode, promise.Until, clock.GetUtcNow(), manifest.Artifacts.Count);
-        using var content = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(fact, ManifestJson.Options), writable: false);
+        using var content = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(fact, ManifestJson.Context.LockedFact), writable: false);
         try
         {
             await vault.PutAsync(prefix + VaultKeys.LockedName, content, ObjectState.Committed, new RetainUntil(promise.Mode, promise.Until), cancel);

@@ -38,7 +38,7 @@ public sealed class RestoreTarget : IAsyncDisposable
         var admin = await OpenAdminAsync(request, cancel);
         try
         {
-            await PoolerProbe.CheckSessionsAsync(admin, request.Target, cancel);
+            await PoolerProbe.CheckSessionsAsync(admin, request.Target.WithDatabase(admin.Database), cancel);
             return new RestoreTarget(request, admin, await ServerFacts.ReadAsync(admin, cancel));
         }
         catch

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Backup.Core.Catalog;
 using Backup.Core.Model;
 using Backup.Core.Retention;
@@ -32,9 +33,9 @@ public sealed record VerifyResult
 /// <summary>Writing and reading of verify results.</summary>
 public static class VerifyResults
 {
-    private static readonly JsonSerializerOptions _options = new(ManifestJson.Options) { Converters = { new WordConverter<VerifyLevel>() } };
+    private static readonly ResultContext _context = new(Options());
 
-    public static byte[] Write(VerifyResult result) => JsonSerializer.SerializeToUtf8Bytes(result, _options);
+    public static byte[] Write(VerifyResult result) => JsonSerializer.SerializeToUtf8Bytes(result, _context.VerifyResult);
 
     /// <summary>The verdict is in the name, so that a listing shows it without reading.</summary>
     public static string Key(string prefix, VerifyResult result) =>
@@ -47,4 +48,14 @@ public static class VerifyResults
     /// <summary>What the choice of a tier must know of earlier backups: a damaged one, or one that failed its verify, fills no period.</summary>
     public static IReadOnlyList<EarlierBackup> ToEarlier(IEnumerable<CatalogEntry> entries) =>
         [.. entries.Select(e => new EarlierBackup(e.Id, e.Tier, e.Manifest is not null && Newest(e) != false))];
+
+    private static JsonSerializerOptions Options()
+    {
+        var options = ManifestJson.NewOptions();
+        options.Converters.Add(new WordConverter<VerifyLevel>());
+        return options;
+    }
 }
+
+[JsonSerializable(typeof(VerifyResult))]
+internal sealed partial class ResultContext : JsonSerializerContext;
