@@ -27,8 +27,6 @@ public sealed class DatabaseComparer(ConnectionTarget target, Manifest manifest,
     {
         ArgumentNullException.ThrowIfNull(chosen);
         await using var first = await OpenAsync(cancel);
-        // Statistics first: without them the application's first queries after a restore are slow, and nobody knows why.
-        await using (var analyze = new Npgsql.NpgsqlCommand("ANALYZE", first)) await analyze.ExecuteNonQueryAsync(cancel);
         var restored = (await TableList.ReadAsync(first, [], cancel)).ToList();
         if (chosen.IsAll) Compare(await SnapshotReader.SequencesAsync(first, restored, cancel));
         var tables = restored.Where(t => t.HasRows).ToLookup(t => t.Root ?? t.Name);

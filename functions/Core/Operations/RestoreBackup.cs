@@ -40,9 +40,11 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             var restore = new ArchiveRestore(archive, postgres, machine, target.Working, target.Server.Major, request.NoOwner, work.Folder);
             var plan = await EntriesAsync(restore, chosen, target.Server.IsSuperuser, cancel);
             await StepAsync("schema", () => restore.SectionAsync("pre-data", plan.PreData, 1, cancel));
-            await StepAsync("data", () => LoadAsync(request, manifest, target, postgres, restore, plan.Data, chunks, work.Folder, cancel));
+            await StepAsync("data", () => LoadAsync(request, manifest, target, restore, plan.Data, chunks, cancel));
             await StepAsync("indexes", () => restore.SectionAsync("post-data", plan.PostData, request.Jobs, cancel));
-            await StepAsync("compare", () => new DatabaseComparer(target.Working, manifest, request.Comparison, request.Jobs).CheckAsync(chosen, cancel));
+            await StepAsync("compare", () => Task.WhenAll(
+                RowLoader.AnalyzeAsync(target.Working, cancel),
+                new DatabaseComparer(target.Working, manifest, request.Comparison, request.Jobs).CheckAsync(chosen, cancel)));
             await target.ApplySettingsAsync(_findings, cancel);
             var kept = await target.SwapAsync(clock.GetUtcNow(), cancel);
             return new RestoreReport
@@ -109,18 +111,16 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
     }
 
     private async Task LoadAsync(
-        RestoreRequest request, Manifest manifest, RestoreTarget target, PostgresInstallation postgres, ArchiveRestore restore,
-        IReadOnlyList<ArchiveEntry> data, IReadOnlyList<Artifact> chunks, string workFolder, CancellationToken cancel)
+        RestoreRequest request, Manifest manifest, RestoreTarget target, ArchiveRestore restore,
+        IReadOnlyList<ArchiveEntry> data, IReadOnlyList<Artifact> chunks, CancellationToken cancel)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var queue = new Queue<Artifact>(chunks.OrderByDescending(c => c.RawBytes));
+        var queue = new Queue<Artifact>(Interleave(chunks));
         var counter = new ProgressCounter(progress, chunks.Sum(c => c.RawBytes), "loading");
         var settings = SessionSettings.Loading(target.Server.Major);
-        var environment = machine.ForTool(target.Working.ToEnvironment("backup restore", settings));
         async Task WorkAsync()
         {
-            await using var psql = PsqlSession.Start(postgres.Tool("psql"), environment, workFolder);
-            await psql.ExecuteAsync(SessionSettings.ToSql(settings), stop.Token);
+            await using var loader = await RowLoader.OpenAsync(target.Working, settings, stop.Token);
             while (true)
             {
                 Artifact? chunk;
@@ -129,7 +129,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
                     if (!queue.TryDequeue(out chunk)) return;
                 }
 
-                await LoadChunkAsync(request, psql, chunk, manifest.Snapshot.Encoding, counter, stop.Token);
+                await LoadChunkAsync(request, loader, chunk, manifest.Snapshot.Encoding, counter, stop.Token);
             }
         }
 
@@ -138,7 +138,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         await FirstFailure.WhenAllAsync(parts, stop, () => null, cancel);
     }
 
-    private async Task LoadChunkAsync(RestoreRequest request, PsqlSession psql, Artifact chunk, string encoding, ProgressCounter counter, CancellationToken cancel)
+    private async Task LoadChunkAsync(RestoreRequest request, RowLoader loader, Artifact chunk, string encoding, ProgressCounter counter, CancellationToken cancel)
     {
         var meter = new RowMeter(hashing: false);
         await using var reader = await ArtifactReader.OpenAsync(request.Vault, _tools, chunk, raw: true, Count, cancel);
@@ -148,21 +148,18 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             counter.Add(bytes.Length, 0);
             return ValueTask.CompletedTask;
         });
-        try
+        // COPY would take half a chunk, and half a last line, for a whole one: it commits only after all of this has been checked.
+        await loader.LoadAsync(chunk.LoadInto!, RestoreByHand.CopySql(chunk, encoding), tapped, () =>
         {
-            // COPY would take half a chunk, and half a last line, for a whole one: it commits only after all of this has been checked.
-            await psql.CopyInAsync(RestoreByHand.CopySql(chunk, encoding), tapped, () =>
-            {
-                if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
-                if (meter.Rows != chunk.Rows || meter.Bytes != chunk.RawBytes || meter.EndsInMidLine)
-                    throw ArtifactReader.Damaged($"{chunk.Key} holds {meter.Rows} rows in {meter.Bytes} bytes, the manifest says {chunk.Rows} in {chunk.RawBytes}");
-            }, cancel);
-        }
-        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed && e.Message.StartsWith("psql ", StringComparison.Ordinal))
-        {
-            throw new BackupException(ErrorCode.RestoreFailed, $"loading rows into {chunk.LoadInto} failed: {e.Message}", "Mend what the message names; then run the restore again.", e);
-        }
+            if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
+            if (meter.Rows != chunk.Rows || meter.Bytes != chunk.RawBytes || meter.EndsInMidLine)
+                throw ArtifactReader.Damaged($"{chunk.Key} holds {meter.Rows} rows in {meter.Bytes} bytes, the manifest says {chunk.Rows} in {chunk.RawBytes}");
+        }, cancel);
     }
+
+    // Side by side in different tables, as far as there are several: two sessions that grow one table wait for each other.
+    private static IEnumerable<Artifact> Interleave(IReadOnlyList<Artifact> chunks) => chunks.GroupBy(c => c.Oid)
+        .SelectMany(table => table.Select((chunk, i) => (Chunk: chunk, At: (i + 0.5) / table.Count()))).OrderBy(c => c.At).Select(c => c.Chunk);
 
     private void Count(int bytes) => Interlocked.Add(ref _bytesRead, bytes);
 

@@ -6,8 +6,8 @@ using Backup.Core.Model;
 namespace Backup.Core.Postgres;
 
 /// <summary>
-/// A psql that stays open and does one thing at a time: statements, COPY out through a FIFO, COPY in through its standard input.
-/// psql moves COPY data at a quarter of the processor time that a driver needs. Any error ends it (ON_ERROR_STOP) and becomes an exception.
+/// A psql that stays open and does one thing at a time: statements, and COPY out through a FIFO. On the way out the server sends a message per
+/// row, and psql moves them at a quarter of the processor time that a driver needs. Any error ends it (ON_ERROR_STOP) and becomes an exception.
 /// </summary>
 public sealed class PsqlSession : IAsyncDisposable
 {
@@ -57,49 +57,10 @@ public sealed class PsqlSession : IAsyncDisposable
         return new CopyOutStream(this, await opening, fifo, mark);
     }
 
-    /// <summary>
-    /// Feeds a COPY … FROM STDIN inside a transaction of its own. <paramref name="complete"/> runs after the last byte of the source and before
-    /// psql is told that the data has ended: if the source or it throws, psql is killed and the server rolls everything back.
-    /// </summary>
-    public async Task CopyInAsync(string copySql, Stream source, Action complete, CancellationToken cancel)
-    {
-        var mark = NextMark();
-        try
-        {
-            await SendAsync($"BEGIN;\n{copySql};\n", cancel);
-            await CopyAsync(source, cancel);
-            complete();
-            await SendAsync($"\\.\nCOMMIT;\n\\echo {mark}\n", cancel);
-            await AnswerAsync(mark, cancel);
-        }
-        catch
-        {
-            _process.Kill();
-            throw;
-        }
-    }
-
     public async ValueTask DisposeAsync()
     {
         await _process.DisposeAsync();
         _answers.Dispose();
-    }
-
-    private async Task CopyAsync(Stream source, CancellationToken cancel)
-    {
-        var buffer = new byte[256 * 1024];
-        int count;
-        while ((count = await source.ReadAsync(buffer, cancel)) > 0)
-        {
-            try
-            {
-                await _process.Input.WriteAsync(buffer.AsMemory(0, count), cancel);
-            }
-            catch (IOException)
-            {
-                throw await FailedAsync();
-            }
-        }
     }
 
     private string NextMark() => string.Create(CultureInfo.InvariantCulture, $"done-{Environment.ProcessId}-{_process.ProcessId}-{++_sequence}");

@@ -28,9 +28,12 @@ public static class SessionSettings
     public static IReadOnlyList<KeyValuePair<string, string>> Reading(int serverMajor) =>
         [.. Output, new("row_security", "off"), .. serverMajor >= 14 ? [new KeyValuePair<string, string>("enable_tidscan", "on")] : (KeyValuePair<string, string>[])[], .. Timeouts(serverMajor)];
 
-    /// <summary>For sessions that load: the target's defaults must not make it read-only or change the meaning of text.</summary>
+    /// <summary>
+    /// For sessions that load: the target's defaults must not make it read-only or change the meaning of text. Commits need not wait for the
+    /// disk one by one, since the restore ends with a commit that does, before anything is called restored.
+    /// </summary>
     public static IReadOnlyList<KeyValuePair<string, string>> Loading(int serverMajor) =>
-        [.. Output, new("default_transaction_read_only", "off"), .. Timeouts(serverMajor)];
+        [.. Output, new("default_transaction_read_only", "off"), new("synchronous_commit", "off"), .. Timeouts(serverMajor)];
 
     public static string ToSql(IEnumerable<KeyValuePair<string, string>> settings) =>
         string.Join(' ', settings.Select(s => $"SET {s.Key} = {TableName.Literal(s.Value)};"));

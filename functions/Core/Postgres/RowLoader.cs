@@ -1,0 +1,78 @@
+using Backup.Core.Model;
+using Npgsql;
+
+namespace Backup.Core.Postgres;
+
+/// <summary>
+/// A session that loads COPY text, each load in a transaction of its own. COPY takes whatever has arrived for the whole when its stream is closed,
+/// even after an error on this side: the transaction, committed only after every check, is what makes a load all or nothing.
+/// </summary>
+public sealed class RowLoader : IAsyncDisposable
+{
+    private readonly ConnectionTarget _target;
+    private readonly NpgsqlConnection _connection;
+
+    private RowLoader(ConnectionTarget target, NpgsqlConnection connection)
+    {
+        _target = target;
+        _connection = connection;
+    }
+
+    public static async Task<RowLoader> OpenAsync(ConnectionTarget target, IEnumerable<KeyValuePair<string, string>> settings, CancellationToken cancel)
+    {
+        var connection = await Connector.OpenAsync(target, "backup restore", cancel);
+        await using var pin = new NpgsqlCommand(SessionSettings.ToSql(settings), connection);
+        await pin.ExecuteNonQueryAsync(cancel);
+        return new RowLoader(target, connection);
+    }
+
+    /// <summary>Statistics, without which the first queries after a restore are slow and nobody knows why. Its commit waits for the disk.</summary>
+    public static async Task AnalyzeAsync(ConnectionTarget target, CancellationToken cancel)
+    {
+        await using var connection = await Connector.OpenAsync(target, "backup restore", cancel);
+        await using var analyze = new NpgsqlCommand("SET synchronous_commit = on; ANALYZE", connection);
+        await analyze.ExecuteNonQueryAsync(cancel);
+    }
+
+    /// <param name="table">For messages.</param>
+    /// <param name="copySql">COPY … FROM STDIN.</param>
+    /// <param name="source">The rows.</param>
+    /// <param name="check">Runs after the last byte and before the commit; what it throws, like any error of the source, rolls back.</param>
+    /// <param name="cancel">Rolls back.</param>
+    public async Task LoadAsync(TableName table, string copySql, Stream source, Action check, CancellationToken cancel)
+    {
+        try
+        {
+            await using var transaction = await _connection.BeginTransactionAsync(cancel);
+            var writer = (NpgsqlCopyTextWriter)await _connection.BeginTextImportAsync(copySql, cancel);
+            try
+            {
+                await source.CopyToAsync(writer.BaseStream, 256 * 1024, cancel);
+                check();
+            }
+            catch
+            {
+                // Disposing would send the end of the data; cancelling makes the server throw it away.
+                await writer.CancelAsync();
+                throw;
+            }
+
+            await writer.DisposeAsync();
+            await transaction.CommitAsync(cancel);
+        }
+        catch (NpgsqlException e)
+        {
+            var said = e is PostgresException p ? $"{p.MessageText} (SQLSTATE {p.SqlState}{(p.Where is null ? "" : $", {FirstLine(p.Where)}")})" : e.InnerException?.Message ?? e.Message;
+            throw new BackupException(ErrorCode.RestoreFailed, $"loading rows into {table} of {_target} failed: {said}", "Mend what the message names; then run the restore again.", e);
+        }
+    }
+
+    public ValueTask DisposeAsync() => _connection.DisposeAsync();
+
+    // "COPY t, line 3, column c: …" ends with the value; a value is nobody's business in a log.
+    private static string FirstLine(string where)
+    {
+        var colon = where.IndexOf(": ", StringComparison.Ordinal);
+        return (colon < 0 ? where : where[..colon]).ReplaceLineEndings(" ");
+    }
+}
