@@ -86,12 +86,13 @@ public static partial class DatabaseComparison
         var info = new ProcessStartInfo(pgDump) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, StandardOutputEncoding = Encoding.UTF8 };
         string[] arguments =
         [
-            "-s", "-E", "UTF8", "-h", settings.Host!, "-p", settings.Port.ToString(CultureInfo.InvariantCulture), "-U", settings.Username!, "-d", settings.Database!,
+            "-s", "-E", "UTF8", "-h", settings.Host!, "-p", settings.Port.ToString(CultureInfo.InvariantCulture), "-U", settings.Username!,
             .. options.Owners ? Array.Empty<string>() : ["--no-owner"],
             .. options.Grants ? Array.Empty<string>() : ["--no-privileges"],
             .. options.Comments ? Array.Empty<string>() : ["--no-comments"],
         ];
         foreach (var argument in arguments) info.ArgumentList.Add(argument);
+        info.Environment["PGDATABASE"] = settings.Database; // as an argument, a name with '=' would be a connection string
         if (settings.Password is { } password) info.Environment["PGPASSWORD"] = password;
         info.Environment["PGOPTIONS"] = "-c lc_monetary=C -c TimeZone=UTC -c quote_all_identifiers=off -c bytea_output=hex";
         using var process = Process.Start(info)!;

@@ -18,17 +18,18 @@ public sealed class ToolFilter : ReadOnlyStream
     private readonly Task _feed;
     private int _disposed;
 
-    private ToolFilter(Stream source, ToolProcess process, Action<TimeSpan>? wrote, CancellationToken cancel)
+    private ToolFilter(Stream source, ToolProcess process, Action<TimeSpan>? wrote, bool mayBeEmpty, CancellationToken cancel)
     {
         _process = process;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         _feed = Task.Run(() => FeedAsync(source, wrote), CancellationToken.None);
-        _output = new ToolOutput(process, _feed);
+        _output = new ToolOutput(process, _feed, mayBeEmpty: mayBeEmpty);
     }
 
     /// <param name="wrote">Told how long each write waited for the program: the slow stage shows there.</param>
-    public static ToolFilter Start(Stream source, ToolCommand command, Action<TimeSpan>? wrote, CancellationToken cancel) =>
-        new(source, ToolProcess.Start(command), wrote, cancel);
+    /// <param name="mayBeEmpty">No output is no failure: what comes out is rows, of which there may be none.</param>
+    public static ToolFilter Start(Stream source, ToolCommand command, Action<TimeSpan>? wrote, CancellationToken cancel, bool mayBeEmpty = false) =>
+        new(source, ToolProcess.Start(command), wrote, mayBeEmpty, cancel);
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
         _output.ReadAsync(buffer, cancellationToken);

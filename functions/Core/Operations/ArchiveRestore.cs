@@ -22,7 +22,7 @@ public sealed partial class ArchiveRestore(
         await File.WriteAllLinesAsync(list, entries.Select(e => e.Line), cancel);
         var command = Command(
         [
-            $"--section={section}", $"--use-list={list}", "--exit-on-error", "--no-password", $"--dbname=dbname={ConnectionWord(target.Database)}",
+            $"--section={section}", $"--use-list={list}", "--exit-on-error", "--no-password", $"--dbname={target.DatabaseArgument}",
             .. section == "pre-data" || jobs < 2 ? [] : (string[])[$"--jobs={jobs}"],
             .. noOwner ? ["--no-owner", "--no-privileges"] : (string[])[],
             archive,
@@ -60,9 +60,6 @@ public sealed partial class ArchiveRestore(
         Arguments = arguments,
         Environment = machine.ForTool(target.ToEnvironment("backup restore", SessionSettings.Loading(serverMajor))),
     };
-
-    private static string ConnectionWord(string value) =>
-        $"'{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal)}'";
 
     // The statement may be a page long; its beginning says which it is.
     private static string Explain(string error)

@@ -24,7 +24,7 @@ public sealed class ArtifactReader : ReadOnlyStream
     {
         var stored = new MeteredStream(await vault.OpenAsync(artifact.Key, 0, cancel), passed);
         var stages = new List<Stream> { stored };
-        foreach (var command in raw ? tools.Undo(artifact.Filters) : []) stages.Add(ToolFilter.Start(stages[^1], command, null, cancel));
+        foreach (var command in raw ? tools.Undo(artifact.Filters) : []) stages.Add(ToolFilter.Start(stages[^1], command, null, cancel, mayBeEmpty: artifact.Role == ArtifactRole.Chunk));
         return new ArtifactReader(artifact, stored, stages);
     }
 

@@ -147,7 +147,7 @@ public sealed class DumpStreams(
         await using var dump = ToolProcess.Start(new ToolCommand
         {
             Path = postgres.Tool("pg_dumpall"),
-            Arguments = ["--globals-only", "--no-role-passwords", "--no-password", "-l", request.Source.Database],
+            Arguments = ["--globals-only", "--no-role-passwords", "--no-password", $"--database={request.Source.DatabaseArgument}"],
             Environment = tools.Machine.ForTool(request.Source.ToEnvironment(applicationName, SessionSettings.Reading(session.Server.Major))),
         });
         await dump.Input.DisposeAsync();

@@ -9,6 +9,8 @@ namespace Backup.Core.Operations;
 /// </summary>
 public static class RestoreByHand
 {
+    private const string Placeholder = "{database}";
+
     /// <param name="prefix">Key prefix of the backup, which the commands leave out: they are relative to its folder.</param>
     public static IReadOnlyList<string> For(SnapshotFacts snapshot, string database, string prefix, IReadOnlyList<Artifact> artifacts)
     {
@@ -29,23 +31,34 @@ public static class RestoreByHand
         lines.Add("SUMS");
         lines.AddRange(artifacts.Where(a => a.Role == ArtifactRole.Globals).Select(a =>
             $"# roles, if the server lacks them (already existing ones print an error): {Read(a)} | psql -X -d postgres"));
-        lines.Add($"createdb --template=template0 {CreateOptions(snapshot)} \"$DB\"");
+        // As arguments, a database name with '=' would be read as a connection string, and names that are not ASCII in the database's encoding.
+        lines.Add("export PGDATABASE=$DB PGCLIENTENCODING=UTF8");
+        lines.Add($"createdb --template=template0 {CreateOptions(snapshot)} -- \"$DB\"");
         lines.Add("BASE=$(mktemp); trap 'rm -f \"$BASE\"' EXIT");
         lines.Add($"{Read(basis)} > \"$BASE\"");
-        lines.Add("pg_restore --exit-on-error --section=pre-data -d \"$DB\" \"$BASE\"");
-        lines.Add("pg_restore --exit-on-error --section=data -d \"$DB\" \"$BASE\"");
+        lines.Add("pg_restore --exit-on-error --section=pre-data -d '' \"$BASE\"");
+        lines.Add("pg_restore --exit-on-error --section=data -d '' \"$BASE\"");
         lines.AddRange(artifacts.Where(a => a.Role == ArtifactRole.Chunk).Select(a =>
-            $"{Read(a)} | psql -X -q -v ON_ERROR_STOP=1 -d \"$DB\" -c {Shell(CopySql(a, snapshot.Encoding))}"));
-        lines.Add("pg_restore --exit-on-error --section=post-data -j 4 -d \"$DB\" \"$BASE\"");
+            $"{Read(a)} | psql -X -q -v ON_ERROR_STOP=1 -c {Shell(CopySql(a, snapshot.Encoding))}"));
+        lines.Add("pg_restore --exit-on-error --section=post-data -j 4 -d '' \"$BASE\"");
         lines.AddRange(snapshot.DatabaseSql.Select(sql =>
-            $"psql -X -q -v ON_ERROR_STOP=1 -d \"$DB\" -c {Shell(sql).Replace("{database}", "'\"\\\"$DB\\\"\"'", StringComparison.Ordinal)}"));
-        lines.Add("psql -X -q -d \"$DB\" -c ANALYZE");
+            $"psql -X -q -v ON_ERROR_STOP=1 -v db=\"$DB\" <<< {Shell(ForDatabase(sql, ":\"db\""))}"));
+        lines.Add("psql -X -q -c ANALYZE");
         return lines;
     }
 
     /// <summary>The statement that loads a chunk.</summary>
     public static string CopySql(Artifact chunk, string encoding) =>
         $"COPY {chunk.LoadInto!.Sql} ({string.Join(", ", chunk.Columns!.Select(TableName.Quote))}) FROM STDIN WITH (ENCODING {TableName.Literal(encoding)})";
+
+    /// <summary>A statement of the manifest for the database of this (quoted) name.</summary>
+    public static string ForDatabase(string template, string name)
+    {
+        ArgumentNullException.ThrowIfNull(template);
+        // The first only: a comment or a value may hold the same word.
+        var at = template.IndexOf(Placeholder, StringComparison.Ordinal);
+        return at < 0 ? template : $"{template[..at]}{name}{template[(at + Placeholder.Length)..]}";
+    }
 
     /// <summary>One word of a shell command.</summary>
     public static string Shell(string text) => text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' or '/' or '%' or '~' or '=')

@@ -98,12 +98,12 @@ public sealed class RestoreTarget : IAsyncDisposable
     /// <summary>Gives the new database the settings, grants and comment of the original. What this role may not set becomes a finding.</summary>
     public async Task ApplySettingsAsync(ICollection<Finding> findings, CancellationToken cancel)
     {
-        if (!Made || _request.NoOwner) return;
-        foreach (var sql in Manifest.Snapshot.DatabaseSql)
+        if (!Made) return;
+        foreach (var template in Manifest.Snapshot.DatabaseSql.Where(s => !_request.NoOwner || !NamesARole(s)))
         {
             try
             {
-                await ExecuteAsync(sql.Replace("{database}", TableName.Quote(Working.Database), StringComparison.Ordinal), cancel);
+                await ExecuteAsync(RestoreByHand.ForDatabase(template, TableName.Quote(Working.Database)), cancel);
             }
             catch (BackupException e) when (e.InnerException is PostgresException)
             {
@@ -113,11 +113,15 @@ public sealed class RestoreTarget : IAsyncDisposable
                     Code = "database.setting",
                     Subject = Working.Database,
                     Sentence = $"a setting of the database was not restored: {e.Message}",
-                    NextStep = $"Run as an administrator: {sql.Replace("{database}", TableName.Quote(_request.Target.Database), StringComparison.Ordinal)};",
+                    NextStep = $"Run as an administrator: {RestoreByHand.ForDatabase(template, TableName.Quote(_request.Target.Database))};",
                 });
             }
         }
     }
+
+    private static bool NamesARole(string sql) => !sql.StartsWith("COMMENT ", StringComparison.Ordinal)
+        && !sql.StartsWith("ALTER DATABASE {database} SET ", StringComparison.Ordinal)
+        && !sql.StartsWith("ALTER DATABASE {database} CONNECTION LIMIT ", StringComparison.Ordinal);
 
     /// <summary>
     /// Puts the restored database in the place of the old one, which is kept under another name. Both renames are one transaction: there is

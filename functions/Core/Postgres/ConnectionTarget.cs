@@ -100,6 +100,13 @@ public sealed record ConnectionTarget
         return result;
     }
 
+    /// <summary>
+    /// The database as an argument of a PostgreSQL program. A bare name would not do: one that holds '=' or looks like a URL is read as a
+    /// connection string.
+    /// </summary>
+    public string DatabaseArgument =>
+        $"dbname='{Database.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal)}'";
+
     /// <summary>Host, port and database. Never user or password.</summary>
     public override string ToString() => $"{Host}:{Port}/{Database}";
 

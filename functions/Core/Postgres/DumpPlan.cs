@@ -51,7 +51,9 @@ public sealed record DumpPlan
     public static DumpPlan Make(IReadOnlyList<SourceTable> tables, ServerFacts server, long shardAbove, int jobs)
     {
         var large = tables.Where(t => CanBeChunked(t, server) && t.Bytes >= shardAbove).OrderByDescending(t => t.Bytes).ToList();
-        var target = Math.Clamp(large.Sum(t => t.Bytes) / (jobs * ChunksPerJob), SmallestChunk, LargestChunk);
+        // Whoever asks for small tables in chunks gets small chunks.
+        var smallest = Math.Clamp(2 * shardAbove, 1, SmallestChunk);
+        var target = Math.Clamp(large.Sum(t => t.Bytes) / (jobs * ChunksPerJob), smallest, LargestChunk);
         var ranges = large.SelectMany(t => Split(t, target, server.Major)).OrderByDescending(c => c.Bytes).ToList();
         return new DumpPlan { Tables = tables, Chunks = [.. ranges.Select((c, i) => c with { Number = i + 1 })] };
     }

@@ -120,6 +120,9 @@ public static partial class SnapshotReader
                           CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
                           CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
             FROM pg_database, aclexplode(datacl) a WHERE datname = current_database()
+            UNION ALL
+            -- Last: from here on the database is the owner's. Since PostgreSQL 15 the owner's rights in schema public hang on this too.
+            SELECT format('ALTER DATABASE {database} OWNER TO %I', pg_get_userbyid(datdba)) FROM pg_database WHERE datname = current_database()
             """, r => r.GetString(0), cancel));
         return sql;
     }

@@ -1,0 +1,51 @@
+using Backup.Core.Machine;
+
+namespace Backup.Core.Tests.Operations;
+
+/// <summary>A key pair without a passphrase in a home of its own, and the public half as a file.</summary>
+public sealed class GpgKeys : IAsyncDisposable
+{
+    private readonly DirectoryInfo _folder;
+
+    private GpgKeys(DirectoryInfo folder, MachineEnvironment machine)
+    {
+        _folder = folder;
+        Machine = machine;
+    }
+
+    /// <summary>A machine whose gpg knows the private key.</summary>
+    public MachineEnvironment Machine { get; }
+    public string PublicKeyFile => Path.Combine(_folder.FullName, "public.asc");
+    public string EmptyHome => Path.Combine(_folder.FullName, "empty");
+
+    public static async Task<GpgKeys> MakeAsync(MachineEnvironment machine, CancellationToken cancel)
+    {
+        // Short: gpg-agent's socket lies in it.
+        var folder = Directory.CreateDirectory($"/tmp/gk.{Guid.NewGuid():n}"[..16], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var home = folder.CreateSubdirectory("home").FullName;
+        var keys = new GpgKeys(folder, machine with { Variables = new Dictionary<string, string>(machine.Variables) { ["GNUPGHOME"] = home } });
+        File.SetUnixFileMode(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(keys.EmptyHome, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        await keys.GpgAsync(["--batch", "--passphrase", "", "--quick-generate-key", "lab <lab@example.org>", "future-default", "default", "never"], cancel);
+        await keys.GpgAsync(["--batch", "--armor", "--output", keys.PublicKeyFile, "--export", "lab@example.org"], cancel);
+        return keys;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var home in (string[])[Machine["GNUPGHOME"]!, EmptyHome])
+        {
+            await ToolProcess.RunAsync(new ToolCommand
+            {
+                Path = "gpgconf",
+                Arguments = ["--kill", "all"],
+                Environment = Machine.ForTool([new("GNUPGHOME", home)]),
+            }, null, CancellationToken.None);
+        }
+
+        _folder.Delete(recursive: true);
+    }
+
+    private async Task GpgAsync(IReadOnlyList<string> arguments, CancellationToken cancel) =>
+        await ToolProcess.CheckAsync(new ToolCommand { Path = "gpg", Arguments = arguments, Environment = Machine.ForTool() }, null, cancel);
+}
