@@ -8,6 +8,9 @@ namespace Backup.Cli;
 /// <summary>Arguments in, exit code out. The one catch of the program.</summary>
 public static class Program
 {
+    /// <summary>After SIGINT or SIGTERM: aborting uploads and dropping a half-restored database may take a while, over a slow network too.</summary>
+    private static readonly TimeSpan _cleaningUp = TimeSpan.FromSeconds(60);
+
     public static Task<int> Main(string[] args) => RunAsync(args, MachineEnvironment.Read, TimeProvider.System, Console.Out, Console.Error);
 
     /// <summary>One run of the command with everything that it touches given, so that tests run it in their own process.</summary>
@@ -27,7 +30,13 @@ public static class Program
             if (parsed.Errors.Count > 0)
                 throw new BackupException(ErrorCode.UsageWrong, string.Join(" ", parsed.Errors.Select(e => e.Message)),
                     $"Run `backup {(parsed.CommandResult.Command == root ? "" : parsed.CommandResult.Command.Name + " ")}--help`.");
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = output, Error = error });
+            return await parsed.InvokeAsync(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                Output = output,
+                Error = error,
+                ProcessTerminationTimeout = _cleaningUp,
+            });
         }
         catch (Exception e)
         {

@@ -20,7 +20,11 @@ public static class BackupSelector
                 "Name one with --database, or give a backup's id.");
         }
 
-        return readable.Where(e => time is null || e.Manifest!.Snapshot.Time <= time).MaxBy(e => e.Manifest!.Snapshot.Time)
+        var chosen = readable.Where(e => time is null || e.Manifest!.Snapshot.Time <= time).MaxBy(e => e.Manifest!.Snapshot.Time);
+        // A newer one with a damaged manifest is what was meant: whoever asks must hear of it rather than get an older one.
+        var damaged = entries.Where(e => e.Manifest is null && (time is null || e.Id.Time <= time)).MaxBy(e => e.Id.Time);
+        if (damaged is not null && (chosen is null || damaged.Id.Time > chosen.Id.Time)) return damaged;
+        return chosen
             ?? throw NotFound(time is null ? $"there is no backup in {vaultName}" : $"there is no backup at or before {time:yyyy-MM-dd HH:mm:ss}Z in {vaultName}", entries);
     }
 

@@ -34,6 +34,16 @@ public static partial class Native
         if (MkFifo(path, OwnerOnly) != 0) throw Failure($"mkfifo {path}");
     }
 
+    /// <summary>
+    /// Opens a named pipe for reading and closes it: whoever waits to write into it goes on, and finds nobody there. A path that is gone, or is no
+    /// pipe, is left alone.
+    /// </summary>
+    public static void WakeFifo(string path)
+    {
+        var handle = Open(path, OperatingSystem.IsMacOS() ? 0x4 : 0x800); // O_RDONLY | O_NONBLOCK
+        if (handle >= 0) _ = Close(handle);
+    }
+
     /// <summary>Makes the names inside a folder durable. File systems that cannot do it for folders are left to themselves.</summary>
     public static void SyncFolder(string path)
     {

@@ -126,16 +126,19 @@ public sealed class ToolProcess : IAsyncDisposable
 
     public BackupException Failure(int exitCode) => Failure(Command, exitCode, ErrorText);
 
-    /// <summary>SIGKILL. The consumer sees an error, never a clean end.</summary>
+    /// <summary>
+    /// SIGKILL, also for what it has started (pg_restore's workers would finish their statement first, which may take hours).
+    /// The consumer sees an error, never a clean end.
+    /// </summary>
     public void Kill()
     {
         try
         {
-            _process.Kill(entireProcessTree: false);
+            _process.Kill(entireProcessTree: true);
         }
-        catch (InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException or Win32Exception or AggregateException)
         {
-            // It has ended by itself.
+            // It has ended by itself, or a part of the tree was faster.
         }
     }
 

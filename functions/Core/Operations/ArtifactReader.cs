@@ -36,6 +36,17 @@ public sealed class ArtifactReader : ReadOnlyStream
         ? $"{_artifact.Key} has {_stored.Bytes} bytes, the manifest says {_artifact.StoredBytes}"
         : _stored.Sha256 != _artifact.Sha256 ? $"{_artifact.Key} has SHA-256 {_stored.Sha256}, the manifest says {_artifact.Sha256}" : null;
 
+    /// <summary>
+    /// Reads the stored bytes alone: what is different, or null. For after a failure, since a program that meets a flipped bit can only guess what
+    /// happened: the checksum knows.
+    /// </summary>
+    public static async Task<string?> StoredDifferenceAsync(IVault vault, Toolbox tools, Artifact artifact, Action<int>? passed, CancellationToken cancel)
+    {
+        await using var stored = await OpenAsync(vault, tools, artifact, raw: false, passed, cancel);
+        await stored.CopyToAsync(Stream.Null, cancel);
+        return stored.Difference();
+    }
+
     public override async ValueTask DisposeAsync()
     {
         for (var i = _stages.Count - 1; i >= 0; i--) await _stages[i].DisposeAsync();

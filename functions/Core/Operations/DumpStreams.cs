@@ -156,7 +156,7 @@ public sealed class DumpStreams(
             var (raw, stored, sha) = await writer.WriteAsync(key, new ToolOutput(dump), _ => ValueTask.CompletedTask, cancel);
             Add(new Artifact { Key = key, Role = ArtifactRole.Globals, RawBytes = raw, StoredBytes = stored, Sha256 = sha, Filters = writer.Filters });
         }
-        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed && e.Message.StartsWith("pg_dumpall ", StringComparison.Ordinal))
+        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed && e.Message.StartsWith("pg_dumpall failed", StringComparison.Ordinal))
         {
             AddFinding("globals.missing", $"the server does not show its roles: {e.Message}", "Keep a list of roles and grants in your own repository.");
         }

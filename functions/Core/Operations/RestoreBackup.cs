@@ -20,6 +20,25 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
     public async Task<RestoreReport> ExecuteAsync(RestoreRequest request, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(request);
+        try
+        {
+            return await RestoreAsync(request, cancel);
+        }
+        catch (Npgsql.NpgsqlException e)
+        {
+            throw Connector.Explain(e, request.Target);
+        }
+        catch (IOException e) when (e.HResult is Native.NoSpace or Native.QuotaExceeded)
+        {
+            throw NoSpace($"{machine.TempFolder} has no space left", e);
+        }
+    }
+
+    private static BackupException NoSpace(string sentence, Exception? cause = null) =>
+        new(ErrorCode.RestoreFailed, sentence, "Set TMPDIR to a folder on a larger disk.", cause);
+
+    private async Task<RestoreReport> RestoreAsync(RestoreRequest request, CancellationToken cancel)
+    {
         var manifest = request.Backup.Manifest ?? throw ArtifactReader.Damaged(request.Backup.Problem!);
         var chosen = TableChoice.Choose(manifest, request.Tables);
         var chunks = manifest.Artifacts.Where(a => a.Role == ArtifactRole.Chunk && chosen.Includes(a)).ToList();
@@ -63,7 +82,8 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         }
         catch
         {
-            await target.AbandonAsync();
+            if (await target.AbandonAsync() is { } left)
+                progress?.Report(new Progress($"warning: the half-filled database is still there; when the server answers: {left}") { IsStep = true });
             throw;
         }
     }
@@ -85,15 +105,26 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
     {
         var free = new DriveInfo(Path.GetDirectoryName(archive)!).AvailableFreeSpace;
         if (free < basis.RawBytes)
-        {
-            throw new BackupException(ErrorCode.RestoreFailed, $"the base archive needs {Bytes.Text(basis.RawBytes)} in {Path.GetDirectoryName(archive)}, {Bytes.Text(free)} are free",
-                "Set TMPDIR to a folder on a larger disk.");
-        }
+            throw NoSpace($"the base archive needs {Bytes.Text(basis.RawBytes)} in {Path.GetDirectoryName(archive)}, {Bytes.Text(free)} are free");
 
         await using var reader = await ArtifactReader.OpenAsync(request.Vault, _tools, basis, raw: true, Count, cancel);
         await using var file = new FileStream(archive, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20);
-        await reader.CopyToAsync(file, cancel);
+        try
+        {
+            await reader.CopyToAsync(file, cancel);
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed)
+        {
+            await ThrowIfDamagedAsync(request, basis, cancel);
+            throw;
+        }
+
         if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
+    }
+
+    private async Task ThrowIfDamagedAsync(RestoreRequest request, Artifact artifact, CancellationToken cancel)
+    {
+        if (await ArtifactReader.StoredDifferenceAsync(request.Vault, _tools, artifact, Count, cancel) is { } difference) throw ArtifactReader.Damaged(difference);
     }
 
     private sealed record Plan(
@@ -148,13 +179,21 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             counter.Add(bytes.Length, 0);
             return ValueTask.CompletedTask;
         });
-        // COPY would take half a chunk, and half a last line, for a whole one: it commits only after all of this has been checked.
-        await loader.LoadAsync(chunk.LoadInto!, RestoreByHand.CopySql(chunk, encoding), tapped, () =>
+        try
         {
-            if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
-            if (meter.Rows != chunk.Rows || meter.Bytes != chunk.RawBytes || meter.EndsInMidLine)
-                throw ArtifactReader.Damaged($"{chunk.Key} holds {meter.Rows} rows in {meter.Bytes} bytes, the manifest says {chunk.Rows} in {chunk.RawBytes}");
-        }, cancel);
+            // COPY would take half a chunk, and half a last line, for a whole one: it commits only after all of this has been checked.
+            await loader.LoadAsync(chunk.LoadInto!, RestoreByHand.CopySql(chunk, encoding), tapped, () =>
+            {
+                if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
+                if (meter.Rows != chunk.Rows || meter.Bytes != chunk.RawBytes || meter.EndsInMidLine)
+                    throw ArtifactReader.Damaged($"{chunk.Key} holds {meter.Rows} rows in {meter.Bytes} bytes, the manifest says {chunk.Rows} in {chunk.RawBytes}");
+            }, cancel);
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed)
+        {
+            await ThrowIfDamagedAsync(request, chunk, cancel);
+            throw;
+        }
     }
 
     // Side by side in different tables, as far as there are several: two sessions that grow one table wait for each other.

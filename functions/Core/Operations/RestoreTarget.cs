@@ -89,8 +89,10 @@ public sealed class RestoreTarget : IAsyncDisposable
             "b" => $" LOCALE_PROVIDER builtin BUILTIN_LOCALE {TableName.Literal(s.IcuLocale ?? "")}",
             _ => "",
         };
+        cancel.ThrowIfCancellationRequested();
+        // A matter of a second, and not to be stopped: nobody would know whether there is a database to remove.
         await ExecuteAsync($"CREATE DATABASE {TableName.Quote(name)} TEMPLATE template0 ENCODING {TableName.Literal(s.Encoding)} "
-            + $"LC_COLLATE {TableName.Literal(s.Collation)} LC_CTYPE {TableName.Literal(s.Ctype)}{provider}", cancel);
+            + $"LC_COLLATE {TableName.Literal(s.Collation)} LC_CTYPE {TableName.Literal(s.Ctype)}{provider}", CancellationToken.None);
         Working = _request.Target.WithDatabase(name);
         Made = true;
     }
@@ -146,7 +148,7 @@ public sealed class RestoreTarget : IAsyncDisposable
             }
             finally
             {
-                await ExecuteAsync($"ALTER DATABASE {TableName.Quote(oldName)} WITH ALLOW_CONNECTIONS true", CancellationToken.None);
+                await OpenAgainAsync(oldName);
             }
         }
         else
@@ -160,14 +162,41 @@ public sealed class RestoreTarget : IAsyncDisposable
     }
 
     /// <summary>After a failure: removes the half-filled database that this restore has made, never another one.</summary>
-    public async Task AbandonAsync()
+    /// <returns>Null, or the statement that is left to be run because the server does not answer.</returns>
+    public async Task<string?> AbandonAsync()
     {
-        if (!Made) return;
-        await ExecuteAsync($"DROP DATABASE IF EXISTS {TableName.Quote(Working.Database)} WITH (FORCE)", CancellationToken.None);
+        if (!Made) return null;
+        var drop = $"DROP DATABASE IF EXISTS {TableName.Quote(Working.Database)} WITH (FORCE)";
+        if (!await TryInNewSessionAsync(drop)) return drop + ";";
         Made = false;
+        return null;
     }
 
     public ValueTask DisposeAsync() => _admin.DisposeAsync();
+
+    private async Task OpenAgainAsync(string database)
+    {
+        var open = $"ALTER DATABASE {TableName.Quote(database)} WITH ALLOW_CONNECTIONS true";
+        if (await TryInNewSessionAsync(open)) return;
+        throw new BackupException(ErrorCode.RestoreFailed, $"the server was lost in the middle of the swap, and {database} accepts no connections now",
+            $"When the server answers, run as an administrator: {open};");
+    }
+
+    // The failure that led here may have been the end of this restore's own session.
+    private async Task<bool> TryInNewSessionAsync(string sql)
+    {
+        try
+        {
+            await using var session = await OpenAdminAsync(_request, CancellationToken.None);
+            await using var command = new NpgsqlCommand(sql, session);
+            await command.ExecuteNonQueryAsync();
+            return true;
+        }
+        catch (Exception e) when (e is NpgsqlException or BackupException)
+        {
+            return false;
+        }
+    }
 
     private async Task SwapNamesAsync(string name, string kept, CancellationToken cancel)
     {
@@ -177,7 +206,7 @@ public sealed class RestoreTarget : IAsyncDisposable
             try
             {
                 await ExecuteAsync($"BEGIN; ALTER DATABASE {TableName.Quote(name)} RENAME TO {TableName.Quote(kept)}; "
-                    + $"ALTER DATABASE {TableName.Quote(Working.Database)} RENAME TO {TableName.Quote(name)}; COMMIT", cancel);
+                    + $"ALTER DATABASE {TableName.Quote(Working.Database)} RENAME TO {TableName.Quote(name)}; COMMIT", CancellationToken.None);
                 return;
             }
             catch (BackupException e) when (attempt < 20 && e.InnerException is PostgresException { SqlState: PostgresErrorCodes.ObjectInUse })

@@ -42,6 +42,10 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             {
                 throw SchemaChange.Explain(e);
             }
+            catch (Npgsql.NpgsqlException e)
+            {
+                throw Connector.Explain(e, request.Source);
+            }
         }
     }
 
@@ -146,12 +150,14 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
     }
 
     // Tags before the manifest: a crash in between keeps artifacts that nobody names, the other order would let lifecycle remove named ones.
+    // From the manifest on nothing can be stopped: an operator who is told that nothing was committed must be able to believe it.
     private async Task CommitAsync(BackupCatalog catalog, string prefix, Manifest manifest, CancellationToken cancel)
     {
         await catalog.Vault.MarkAsync([.. manifest.Artifacts.Select(a => a.Key)], ObjectState.Committed, cancel);
-        await catalog.PublishAsync(prefix, manifest, manifest.Lock is { } l ? new RetainUntil(l.Mode, l.Until) : null, cancel);
+        cancel.ThrowIfCancellationRequested();
+        await catalog.PublishAsync(prefix, manifest, manifest.Lock is { } l ? new RetainUntil(l.Mode, l.Until) : null, CancellationToken.None);
         Step($"committed {manifest.Id}");
-        await ObjectLock.ApplyAsync(catalog.Vault, prefix, manifest, clock, cancel);
+        await ObjectLock.ApplyAsync(catalog.Vault, prefix, manifest, clock, CancellationToken.None);
     }
 
     private void Step(string what) => progress?.Report(new Progress(what) { IsStep = true });

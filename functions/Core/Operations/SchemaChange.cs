@@ -8,6 +8,7 @@ public static class SchemaChange
     private static readonly string[] _signs =
     [
         "could not open relation with OID", "could not obtain lock", "55P03", "cache lookup failed", "canceling statement due to lock timeout",
+        "canceling statement due to statement timeout", // what --lock-wait-timeout of pg_dump makes of it
     ];
 
     public static bool Recognise(BackupException e) => e.Code == ErrorCode.SourceChanged

@@ -15,6 +15,9 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
 {
     private const int Parallel = 4;
 
+    /// <summary>What gpg says when it lacks the private key or may not use it.</summary>
+    private static readonly string[] _keyTroubles = ["secret key", "pinentry", "agent", "passphrase", "ioctl", "cancelled", "keyring", "keybox"];
+
     private readonly Toolbox _tools = new(machine);
 
     /// <param name="vault">Where the backup is.</param>
@@ -59,17 +62,10 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
             async (artifact, token) =>
             {
                 var difference = postgres is null
-                    ? await ChecksumAsync(vault, artifact, n => counter.Add(n, n), token)
+                    ? await ArtifactReader.StoredDifferenceAsync(vault, _tools, artifact, n => counter.Add(n, n), token)
                     : await ReadWholeAsync(vault, artifact, postgres, n => counter.Add(n, n), token);
                 if (difference is not null) findings.Add(Difference(artifact.Key, difference));
             });
-    }
-
-    private async Task<string?> ChecksumAsync(IVault vault, Artifact artifact, Action<int>? passed, CancellationToken cancel)
-    {
-        await using var stored = await ArtifactReader.OpenAsync(vault, _tools, artifact, raw: false, passed, cancel);
-        await stored.CopyToAsync(Stream.Null, cancel);
-        return stored.Difference();
     }
 
     // The checksum shows that the bytes are the ones that were written; this shows in the same pass that they are worth something.
@@ -88,10 +84,11 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
             if (artifact.Role == ArtifactRole.Base) await ReadArchiveAsync(tapped, postgres, cancel);
             await tapped.CopyToAsync(Stream.Null, cancel);
         }
-        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed && !e.Message.StartsWith("gpg ", StringComparison.Ordinal))
+        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed)
         {
-            // A program that meets a flipped bit can only guess what happened: the checksum knows.
-            return await ChecksumAsync(vault, artifact, null, cancel) ?? $"{artifact.Key} cannot be read: {e.Message}";
+            if (await ArtifactReader.StoredDifferenceAsync(vault, _tools, artifact, null, cancel) is { } stored) return stored;
+            if (IsAboutKeys(e)) throw; // it says nothing about the backup
+            return $"{artifact.Key} cannot be read: {e.Message}";
         }
 
         if (reader.Difference() is { } difference) return difference;
@@ -112,19 +109,32 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
         });
         var buffer = new byte[256 * 1024];
         int count;
-        try
+        while ((count = await archive.ReadAsync(buffer, cancel)) > 0 && await AcceptsAsync(restore, buffer.AsMemory(0, count), cancel))
         {
-            while ((count = await archive.ReadAsync(buffer, cancel)) > 0) await restore.Input.WriteAsync(buffer.AsMemory(0, count), cancel);
-            await restore.Input.DisposeAsync();
-        }
-        catch (IOException)
-        {
-            // It gave up before the end: its exit code and message say why.
         }
 
+        if (count == 0) await AcceptsAsync(restore, null, cancel);
         var code = await restore.Exited.WaitAsync(cancel);
         if (code != 0) throw restore.Failure(code);
     }
+
+    /// <summary>Null = the end. False when it gave up before: its exit code and message say why.</summary>
+    private static async Task<bool> AcceptsAsync(ToolProcess program, ReadOnlyMemory<byte>? bytes, CancellationToken cancel)
+    {
+        try
+        {
+            if (bytes is { } some) await program.Input.WriteAsync(some, cancel);
+            else await program.Input.DisposeAsync();
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsAboutKeys(BackupException e) => e.Message.StartsWith("gpg ", StringComparison.Ordinal)
+        && _keyTroubles.Any(t => e.Message.Contains(t, StringComparison.OrdinalIgnoreCase));
 
     private static async Task RecordAsync(IVault vault, CatalogEntry entry, VerifyResult result, CancellationToken cancel)
     {

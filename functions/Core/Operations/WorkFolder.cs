@@ -20,7 +20,7 @@ public sealed class WorkFolder : IDisposable
         foreach (var old in Directory.EnumerateDirectories(machine.TempFolder, NamePrefix + "*"))
         {
             var pid = Path.GetFileName(old)[NamePrefix.Length..].Split('-')[0];
-            if (Directory.Exists("/proc") && !Directory.Exists($"/proc/{pid}") && IsOurs(old)) Remove(old);
+            if (Directory.Exists("/proc") && !Directory.Exists($"/proc/{pid}") && IsOurs(old)) Bury(old);
         }
 
         // CreateTempSubdirectory gives mode 0700.
@@ -41,7 +41,34 @@ public sealed class WorkFolder : IDisposable
         }
     }
 
+    /// <summary>
+    /// A psql of the dead process may still wait in a FIFO for its reader, with its locks and its snapshot: opening it for a moment lets psql
+    /// go on, fail and end.
+    /// </summary>
+    private static void Bury(string folder)
+    {
+        try
+        {
+            foreach (var fifo in Directory.EnumerateFiles(folder, "*.fifo")) Native.WakeFifo(fifo);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Another process buries it too.
+        }
+
+        Remove(folder);
+    }
+
     // A folder of mode 0700 that this user can list is this user's (or this user is root).
-    private static bool IsOurs(string folder) =>
-        (File.GetUnixFileMode(folder) & (UnixFileMode.GroupRead | UnixFileMode.OtherRead)) == 0;
+    private static bool IsOurs(string folder)
+    {
+        try
+        {
+            return (File.GetUnixFileMode(folder) & (UnixFileMode.GroupRead | UnixFileMode.OtherRead)) == 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false; // another process has just removed it
+        }
+    }
 }

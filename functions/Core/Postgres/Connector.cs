@@ -42,7 +42,7 @@ public static class Connector
             new BackupException(ErrorCode.SourceUnreachable, $"there is no database at {target}", "Check the database name at the end of the URL.", e),
         PostgresException { MessageText: var text } when text.Contains("startup parameter", StringComparison.OrdinalIgnoreCase) =>
             new BackupException(ErrorCode.SourcePooled, $"{target} is a pooler: {text}", PoolerProbe.DirectForm(target), e),
-        PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } p =>
+        PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected } p =>
             new BackupException(ErrorCode.SourceBlocked, $"a lock in {target} was not granted in time: {p.MessageText}",
                 "Wait for the migration or maintenance that holds it; then run again.", e),
         PostgresException { SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.InvalidSchemaName } p =>

@@ -51,6 +51,7 @@ public sealed class PsqlSession : IAsyncDisposable
         Native.MakeFifo(fifo);
         await SendAsync($"{copySql}\n\\g '{fifo}'\n\\echo {mark}\n", cancel);
         var opening = Task.Run(() => new FileStream(fifo, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0), CancellationToken.None);
+        await using var stop = cancel.UnsafeRegister(static p => ((ToolProcess)p!).Kill(), _process);
         // psql opens its end only when the server has accepted the statement. If it dies before, nobody would.
         if (await Task.WhenAny(opening, _process.Exited) != opening && !opening.IsCompleted)
             await using (new FileStream(fifo, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0)) await opening;
@@ -99,7 +100,11 @@ public sealed class PsqlSession : IAsyncDisposable
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             if (_ended) return 0;
-            var count = await fifo.ReadAsync(buffer, cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
+            int count;
+            // A read from a FIFO cannot be cancelled, and a server that hangs sends nothing: only psql's end wakes the reader.
+            await using (cancellationToken.UnsafeRegister(static p => ((ToolProcess)p!).Kill(), session._process))
+                count = await fifo.ReadAsync(buffer, CancellationToken.None);
             if (count > 0) return count;
             await session.AnswerAsync(mark, cancellationToken);
             _ended = true;

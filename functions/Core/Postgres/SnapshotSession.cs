@@ -1,3 +1,4 @@
+using System.Data;
 using Backup.Core.Model;
 using Npgsql;
 
@@ -19,6 +20,7 @@ public sealed class SnapshotSession : IAsyncDisposable
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _stopHeartbeat = new();
+    private readonly CancellationTokenSource _abandon = new();
     private Task _heartbeatTask = Task.CompletedTask;
     private BackupException? _loss;
     private bool _committed;
@@ -77,11 +79,12 @@ public sealed class SnapshotSession : IAsyncDisposable
         await _gate.WaitAsync(cancel);
         try
         {
+            if (_loss is not null) throw _loss;
             return await work(_connection);
         }
         catch (NpgsqlException e)
         {
-            throw _loss ?? Connector.Explain(e, _target);
+            throw _loss ?? (_connection.State == ConnectionState.Open ? Connector.Explain(e, _target) : LostBecause(e));
         }
         finally
         {
@@ -117,7 +120,7 @@ public sealed class SnapshotSession : IAsyncDisposable
     public async Task CommitAsync(CancellationToken cancel)
     {
         await _stopHeartbeat.CancelAsync();
-        await _heartbeatTask;
+        await _heartbeatTask.WaitAsync(cancel);
         if (_loss is not null) throw _loss;
         await UseAsync(async c =>
         {
@@ -132,12 +135,14 @@ public sealed class SnapshotSession : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopHeartbeat.CancelAsync();
+        await _abandon.CancelAsync(); // a server that hangs must not hold up the end of a run that has failed or was stopped
         await _heartbeatTask;
         // Closing ends transaction, snapshot and advisory lock.
         await _connection.DisposeAsync();
         _gate.Dispose();
         _lost.Dispose();
         _stopHeartbeat.Dispose();
+        _abandon.Dispose();
     }
 
     private static async Task<(string, IReadOnlyList<SourceTable>)?> TryTakeAsync(
@@ -209,7 +214,11 @@ public sealed class SnapshotSession : IAsyncDisposable
             }
             catch (NpgsqlException e)
             {
-                LostBecause(e.InnerException?.Message ?? e.Message);
+                LostBecause(e);
+                return;
+            }
+            catch (OperationCanceledException)
+            {
                 return;
             }
             finally
@@ -222,7 +231,7 @@ public sealed class SnapshotSession : IAsyncDisposable
     // Who waits for this run's locks: a migration that queues behind a backup makes the application queue behind the migration.
     private async Task BeatAsync()
     {
-        await ExecuteAsync(_connection, "SELECT pg_stat_clear_snapshot()", CancellationToken.None);
+        await ExecuteAsync(_connection, "SELECT pg_stat_clear_snapshot()", _abandon.Token);
         await using var command = new NpgsqlCommand("""
             SELECT format('process %s (%s) has waited %s s for a table that this backup reads', w.pid,
                           coalesce(nullif(w.application_name, ''), 'no name'), extract(epoch FROM clock_timestamp() - w.query_start)::int)
@@ -231,9 +240,12 @@ public sealed class SnapshotSession : IAsyncDisposable
                 SELECT FROM unnest(pg_blocking_pids(w.pid)) b(pid) JOIN pg_stat_activity h ON h.pid = b.pid
                 WHERE h.application_name = current_setting('application_name'))
             """, _connection);
-        await using var rows = await command.ExecuteReaderAsync();
-        while (await rows.ReadAsync()) Blocking?.Invoke(rows.GetString(0));
+        await using var rows = await command.ExecuteReaderAsync(_abandon.Token);
+        while (await rows.ReadAsync(_abandon.Token)) Blocking?.Invoke(rows.GetString(0));
     }
+
+    private BackupException LostBecause(NpgsqlException e) =>
+        LostBecause(e is PostgresException p ? p.MessageText : e.InnerException is EndOfStreamException ? "the server closed the connection" : e.InnerException?.Message ?? e.Message);
 
     private BackupException LostBecause(string why)
     {

@@ -10,23 +10,23 @@ namespace Backup.Core.Storage;
 /// </summary>
 internal sealed class FolderClaim : IAsyncDisposable
 {
-    private readonly Action<FolderClaim> _ended;
+    private readonly Action<FolderClaim> _ending;
     private FileStream? _file;
 
-    private FolderClaim(FileStream file, IReadOnlyList<string> folders, Action<FolderClaim> ended)
+    private FolderClaim(FileStream file, IReadOnlyList<string> folders, Action<FolderClaim> ending)
     {
         _file = file;
-        _ended = ended;
+        _ending = ending;
         Folders = folders;
     }
 
     public IReadOnlyList<string> Folders { get; }
 
-    public static FolderClaim Take(string path, IReadOnlyList<string> folders, string vault, Action<FolderClaim> ended)
+    public static FolderClaim Take(string path, IReadOnlyList<string> folders, string vault, Action<FolderClaim> ending)
     {
         try
         {
-            return FolderErrors.Map(vault, folders[0], () => Open(path, folders, ended));
+            return FolderErrors.Map(vault, folders[0], () => Open(path, folders, ending));
         }
         catch (BackupException e) when (e.InnerException is IOException { HResult: Native.Again or 35 })
         {
@@ -36,14 +36,22 @@ internal sealed class FolderClaim : IAsyncDisposable
 
     public void Release() => Interlocked.Exchange(ref _file, null)?.Dispose();
 
+    /// <summary>The vault sweeps what the claim's run has left unfinished while the lock is still held.</summary>
     public ValueTask DisposeAsync()
     {
-        _ended(this);
-        Release();
+        try
+        {
+            if (_file is not null) _ending(this);
+        }
+        finally
+        {
+            Release();
+        }
+
         return ValueTask.CompletedTask;
     }
 
-    private static FolderClaim Open(string path, IReadOnlyList<string> folders, Action<FolderClaim> ended)
+    private static FolderClaim Open(string path, IReadOnlyList<string> folders, Action<FolderClaim> ending)
     {
         var file = new FileStream(path + ".lock", new FileStreamOptions
         {
@@ -52,7 +60,7 @@ internal sealed class FolderClaim : IAsyncDisposable
             Share = FileShare.None,
             UnixCreateMode = FolderVault.FileMode,
         });
-        var claim = new FolderClaim(file, folders, ended);
+        var claim = new FolderClaim(file, folders, ending);
         var isNamed = false;
         try
         {

@@ -97,14 +97,13 @@ public sealed class FolderVault : IVault
             var name = KeyRules.ClaimName(folders);
             var partial = Path.Combine(_root, PartialFolder);
             FolderErrors.Map(_root, PartialFolder, () => MakeFolder(partial));
-            var claim = FolderClaim.Take(Path.Combine(partial, name), folders, Name, ended => _claims.TryRemove(ended, out _));
+            var claim = FolderClaim.Take(Path.Combine(partial, name), folders, Name, End);
             try
             {
                 FolderErrors.Map(_root, string.Join(", ", folders), () =>
                 {
-                    FolderSweep.DeleteTree(Path.Combine(partial, name));
                     FolderSweep.DeleteOldFiles(Path.Combine(partial, Unclaimed), _time.GetUtcNow().AddDays(-1));
-                    foreach (var folder in folders) FolderSweep.RemoveDeadAttempts(PathOf(folder[..^1]), cancel);
+                    Sweep(name, folders, cancel);
                 });
                 _claims[claim] = name;
                 return claim;
@@ -117,6 +116,25 @@ public sealed class FolderVault : IVault
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private void Sweep(string claim, IReadOnlyList<string> folders, CancellationToken cancel)
+    {
+        FolderSweep.DeleteTree(Path.Combine(_root, PartialFolder, claim));
+        foreach (var folder in folders) FolderSweep.RemoveDeadAttempts(PathOf(folder[..^1]), cancel);
+    }
+
+    private void End(FolderClaim claim)
+    {
+        if (!_claims.TryRemove(claim, out var name)) return;
+        try
+        {
+            Sweep(name, claim.Folders, CancellationToken.None);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or BackupException)
+        {
+            // A run that has failed has its own error to report, and the next claim sweeps again.
+        }
+    }
 
     private static async Task<long> CopyAsync(Stream content, FileStream file, string root, string key, CancellationToken cancel)
     {

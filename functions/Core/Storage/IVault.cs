@@ -54,7 +54,8 @@ public interface IVault : IAsyncDisposable
     /// <summary>
     /// Claims everything below <paramref name="prefixes"/> for one writer until the result is disposed (vault.busy, transient, when a live process has
     /// the same prefixes; on S3 only this process is seen, the database's advisory lock covers the rest), then removes what dead runs
-    /// left there: unfinished uploads, temporary files and, in a folder, attempts without a manifest.
+    /// left there: unfinished uploads, temporary files and, in a folder, attempts without a manifest. Disposing removes the same of the run that held it,
+    /// so that a failed run leaves nothing in a folder; on S3 its whole objects stay <c>pending</c> until lifecycle removes them.
     /// </summary>
     Task<IAsyncDisposable> ClaimAsync(IReadOnlyCollection<string> prefixes, CancellationToken cancel);
 }

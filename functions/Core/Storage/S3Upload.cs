@@ -15,6 +15,7 @@ internal sealed class S3Upload
     private const int PartsInFlight = 3;
     private const string PutId = "put";
     private static readonly TimeSpan s_abortTime = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_initiateTime = TimeSpan.FromSeconds(5);
 
     private readonly S3Connection _s3;
     private readonly S3Location _location;
@@ -204,7 +205,11 @@ internal sealed class S3Upload
             BucketKeyEnabled = _location.KmsKey is null ? null : true,
         };
         request.Metadata.Add(PutId, _putId);
-        var answer = await S3Errors.MapAsync("s3:PutObject", _what, () => _s3.Client.InitiateMultipartUploadAsync(request, _cancel), _cancel);
+        _cancel.ThrowIfCancellationRequested();
+        // Not cancelled at once: without the answer nobody could abort what the server has begun.
+        using var limit = new CancellationTokenSource();
+        using var late = _cancel.Register(() => limit.CancelAfter(s_initiateTime));
+        var answer = await S3Errors.MapAsync("s3:PutObject", _what, () => _s3.Client.InitiateMultipartUploadAsync(request, limit.Token), limit.Token);
         return answer.UploadId;
     }
 
