@@ -1,7 +1,82 @@
+using System.Text.RegularExpressions;
+using Backup.Core.Model;
+
 namespace Backup.Core.Tests;
 
-public sealed class LayoutTests
+/// <summary>What keeps the code readable, checked: reading order of folders, size of files, one table of errors.</summary>
+public sealed partial class LayoutTests
 {
+    private static readonly string[] _readingOrder =
+        ["Model", "Machine", "Policies", "Postgres", "Storage", "Catalog", "Retention", "Operations"];
+
+    private static readonly string _root = Root();
+
     [Fact]
-    public void Error_codes_are_never_removed() => Assert.Equal(29, Model.ErrorCode.All.Count);
+    public void A_folder_of_Core_uses_only_folders_that_stand_before_it()
+    {
+        var wrong = new List<string>();
+        foreach (var file in Sources("functions/Core"))
+        {
+            var folder = Array.IndexOf(_readingOrder, Path.GetRelativePath(Path.Combine(_root, "functions/Core"), file).Split('/')[0]);
+            Assert.True(folder >= 0, $"{file} is in a folder that has no place in the reading order");
+            foreach (Match use in UsesCore().Matches(File.ReadAllText(file)))
+                if (Array.IndexOf(_readingOrder, use.Groups[1].Value) > folder) wrong.Add($"{Path.GetFileName(file)} uses {use.Groups[1].Value}");
+        }
+
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
+    public void No_file_is_longer_than_300_lines() =>
+        Assert.Empty(Sources("functions").Concat(Sources("tests")).Where(f => File.ReadLines(f).Count() > 300).Select(f => Path.GetRelativePath(_root, f)));
+
+    [Fact]
+    public void Namespaces_are_folders()
+    {
+        foreach (var file in Sources("functions/Core"))
+        {
+            var folder = Path.GetDirectoryName(Path.GetRelativePath(Path.Combine(_root, "functions/Core"), file))!.Replace('/', '.');
+            Assert.Contains($"namespace Backup.Core.{folder};", File.ReadAllText(file), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Every_suppressed_rule_states_its_reason()
+    {
+        var lines = Sources("functions").SelectMany(f => File.ReadLines(f).Where(l => l.Contains("#pragma warning disable", StringComparison.Ordinal)).Select(l => (f, l)));
+        Assert.All(lines, x => Assert.Matches(@"#pragma warning disable \w+ // \w+", x.l));
+    }
+
+    [Fact]
+    public void The_readme_lists_exactly_the_errors_that_exist()
+    {
+        var rows = ErrorRow().Matches(File.ReadAllText(Path.Combine(_root, "README.md")))
+            .Select(m => (Name: m.Groups[1].Value, Exit: m.Groups[2].Value, Meaning: m.Groups[3].Value));
+        Assert.Equal(ErrorCode.All.Select(c => (c.Name, $"{c.ExitCode}", c.Meaning)), rows);
+    }
+
+    [Fact]
+    public void Every_error_is_in_the_table_once()
+    {
+        var declared = typeof(ErrorCode).GetFields().Where(f => f.FieldType == typeof(ErrorCode)).Select(f => (ErrorCode)f.GetValue(null)!).ToList();
+        Assert.Equal(declared.Count, ErrorCode.All.Count);
+        Assert.Equal(declared.Count, ErrorCode.All.Select(c => c.Name).Distinct().Count());
+        Assert.Empty(declared.Except(ErrorCode.All));
+    }
+
+    private static IEnumerable<string> Sources(string folder) =>
+        Directory.EnumerateFiles(Path.Combine(_root, folder), "*.cs", SearchOption.AllDirectories).Where(f => !f.Contains("/obj/", StringComparison.Ordinal));
+
+    private static string Root()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "Backup.sln"))) folder = Path.GetDirectoryName(folder)!;
+        return folder;
+    }
+
+    [GeneratedRegex(@"\bBackup\.Core\.(\w+)")]
+    private static partial Regex UsesCore();
+
+    [GeneratedRegex(@"^\| `([\w.]+)` \| (\d+) \| (.+?) \|$", RegexOptions.Multiline)]
+    private static partial Regex ErrorRow();
 }

@@ -1,7 +1,0 @@
-namespace Backup.Cli.Tests;
-
-public sealed class LayoutTests
-{
-    [Fact]
-    public void Error_codes_are_never_removed() => Assert.Equal(29, Backup.Core.Model.ErrorCode.All.Count);
-}
