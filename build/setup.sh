@@ -81,7 +81,8 @@ build() {
 
 # Only one build at a time in this checkout; unlock_builds before anything that lives on.
 lock_builds() {
-    mkdir -p "$root/artifacts" || fail "cannot write to $root/artifacts, where the build goes."
+    mkdir -p "$root/artifacts" 2> /dev/null || true
+    [[ -w $root/artifacts ]] || fail "the sources are newer than the build, and $root/artifacts is not yours to write; let its owner run ./backup --version once."
     exec 9> "$root/artifacts/backup.lock"
     if has flock; then flock 9; fi
 }
