@@ -157,8 +157,13 @@ public sealed class ToolProcess : IAsyncDisposable
             exitCode == 137 ? "Look for the out-of-memory killer in the system log; then run it again." : "Mend what the message names; then run it again.");
     }
 
-    private static string OneLine(string text) =>
-        string.Join(" | ", text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).TakeLast(6));
+    // The end of what it said; but never without the error that the rest explains.
+    private static string OneLine(string text)
+    {
+        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var error = Array.FindLastIndex(lines, l => l.Contains("ERROR:", StringComparison.Ordinal) || l.Contains("FATAL:", StringComparison.Ordinal));
+        return string.Join(" | ", lines.Skip(Math.Min(error < 0 ? lines.Length : error, Math.Max(0, lines.Length - 6))).Take(6));
+    }
 
     private static async Task<string> ReadTextAsync(Stream stream, CancellationToken cancel)
     {

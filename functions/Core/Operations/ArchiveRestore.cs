@@ -76,6 +76,6 @@ public sealed partial class ArchiveRestore(
     [GeneratedRegex("""ALTER TABLE (?:ONLY )?((?:"(?:[^"]|"")+"|[^\s".]+)\.(?:"(?:[^"]|"")+"|[^\s"]+))\s.*\bREFERENCES ((?:"(?:[^"]|"")+"|[^\s".]+)\.(?:"(?:[^"]|"")+"|[^\s"(]+))\(""", RegexOptions.Singleline)]
     private static partial Regex ForeignKey();
 
-    [GeneratedRegex(""""(?:[^"]|"")+"|[^\s".]+|\."""")]
+    [GeneratedRegex("\"(?:[^\"]|\"\")+\"|[^\\s\".]+|\\.")]
     private static partial Regex Part();
 }

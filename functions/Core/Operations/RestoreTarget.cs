@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Backup.Core.Model;
 using Backup.Core.Postgres;
 using Npgsql;
@@ -58,7 +59,7 @@ public sealed class RestoreTarget : IAsyncDisposable
             case RestoreMode.Create when exists:
                 throw Refused($"{_request.Target} exists already", "Choose another name, or replace it with --clean (it is kept under another name).");
             case RestoreMode.Empty when await UserObjectsAsync(cancel) is > 0 and var count:
-                throw Refused($"{_request.Target} is not empty: it holds {count} tables, views, functions or types",
+                throw Refused($"{_request.Target} is not empty: it holds {count} tables, views, sequences, functions, types or large objects",
                     "Give an empty database, add --create with a new name, or replace it with --clean (it is kept under another name).");
             case RestoreMode.Empty when Server.Encoding != Manifest.Snapshot.Encoding:
                 throw Unfit($"{_request.Target} has the encoding {Server.Encoding}, the backup {Manifest.Snapshot.Encoding}", "Use --create: the new database gets the right encoding.");
@@ -255,14 +256,20 @@ public sealed class RestoreTarget : IAsyncDisposable
              + (SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
                 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
                   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'))
+             + (SELECT count(*) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+                WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND t.typelem = 0
+                  AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
+                  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'))
              + (SELECT count(*) FROM pg_largeobject_metadata)
         """, cancel) is long count ? count : 0;
 
     private string Suffixed(string what, DateTimeOffset now)
     {
         var suffix = $"_{what}_{now.UtcDateTime.ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture)}";
+        // A name has 63 bytes; a longer one would be cut by the server, and nobody would find it under the name that was reported.
         var name = _request.Target.Database;
-        return name[..Math.Min(name.Length, 63 - suffix.Length)] + suffix;
+        while (Encoding.UTF8.GetByteCount(name) > 63 - suffix.Length) name = name[..^(char.IsLowSurrogate(name[^1]) ? 2 : 1)];
+        return name + suffix;
     }
 
     // Databases are made and renamed from another one; an existing empty target is looked at from inside.

@@ -30,7 +30,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             {
                 return await TryAsync(request, id, startedAt, cancel);
             }
-            catch (BackupException e) when (e.Code == ErrorCode.SourceBusy && e.Message.Contains($"backup {id} ", StringComparison.Ordinal))
+            catch (BackupException e) when (e.Code == ErrorCode.SourceBusy && e.Message.Contains(SessionName(id), StringComparison.Ordinal))
             {
                 return new RunReport { Outcome = RunOutcome.AlreadyRunning, Id = id };
             }
@@ -53,7 +53,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
     {
         var zstd = await _tools.VersionAsync("zstd", cancel);
         var gpg = request.GpgRecipients.Count > 0 ? await _tools.VersionAsync("gpg", cancel) : null;
-        var applicationName = $"backup {id} {machine.HostName}";
+        var applicationName = $"{SessionName(id)} {machine.HostName}";
         Step($"connecting to {request.Source}");
         await using var session = await SnapshotSession.OpenAsync(request.Source, applicationName, cancel);
         session.Blocking = text => progress?.Report(new Progress($"warning: {text}") { IsStep = true });
@@ -118,6 +118,16 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         };
         await CommitAsync(catalog, prefix, manifest, cancel);
         return new RunReport { Outcome = RunOutcome.Committed, Id = id, Manifest = manifest, Prefix = prefix, Stages = stages.Read() };
+    }
+
+    /// <summary>
+    /// What other sessions see of this run. The server keeps 63 ASCII characters of a name; the time, which tells a database's runs apart, is
+    /// always among them.
+    /// </summary>
+    private static string SessionName(BackupId id)
+    {
+        var database = VaultKeys.Escape(id.Database);
+        return $"backup {database[..Math.Min(database.Length, 36)]}_{BackupId.FormatTime(id.Time)}";
     }
 
     private async Task<(PostgresInstallation, List<Finding>)> PreflightAsync(RunRequest request, SnapshotSession session, CancellationToken cancel)

@@ -58,6 +58,8 @@ public sealed class TableChoice
         yield return $"{t.Schema}.{t.Name}";
         yield return t.ToString();
         yield return t.Sql;
-        if (t.Schema == "public") yield return t.Name;
+        if (t.Schema != "public") yield break;
+        yield return t.Name;
+        yield return TableName.Quote(t.Name);
     }
 }

@@ -69,7 +69,8 @@ public sealed record ConnectionTarget
         if (SslCert is not null) builder.SslCertificate = SslCert;
         if (SslKey is not null) builder.SslKey = SslKey;
         if (ChannelBinding is not null) builder.ChannelBinding = Enum.Parse<Npgsql.ChannelBinding>(ChannelBinding, ignoreCase: true);
-        if (Options is not null) builder.Options = Options;
+        // The driver asks for the server's types before any SET of ours: a database with a short default timeout would end that.
+        builder.Options = $"{Options} -c statement_timeout=0".Trim();
         return builder;
     }
 

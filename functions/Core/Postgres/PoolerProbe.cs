@@ -42,7 +42,7 @@ public static class PoolerProbe
             return $"Use the direct host {target.Host.Replace("-pooler.", ".", StringComparison.OrdinalIgnoreCase)} (in Neon's console: switch \"Connection pooling\" off).";
         if (target.Port == 6543)
             return $"Use port 5432: {target.Host}:5432 (at Supabase: \"Session pooler\" or \"Direct connection\").";
-        return "Use the URL of the database server itself (usually port 5432), or a pooler in session mode.";
+        return "Use the direct URL, that of the database server itself (usually port 5432), or a pooler in session mode.";
     }
 
     private static async Task<string?> ReadAsync(NpgsqlConnection session, CancellationToken cancel)
