@@ -7,8 +7,7 @@ using Npgsql;
 namespace Backup.Core.Operations;
 
 /// <summary>
-/// The server and the database that a restore writes to: refuses what must not be overwritten, says what is missing before anything is
-/// touched, makes, swaps and removes databases.
+/// The server and the database that a restore writes to: makes, swaps and removes databases, and removes only what it has made.
 /// </summary>
 public sealed class RestoreTarget : IAsyncDisposable
 {
@@ -50,33 +49,7 @@ public sealed class RestoreTarget : IAsyncDisposable
     }
 
     /// <summary>Everything that speaks against this target, before anything is fetched or written.</summary>
-    public async Task CheckAsync(CancellationToken cancel)
-    {
-        CheckProtected();
-        var exists = await ScalarAsync("SELECT 1 FROM pg_database WHERE datname = @name", cancel, ("name", _request.Target.Database)) is not null;
-        switch (_request.Mode)
-        {
-            case RestoreMode.Create when exists:
-                throw Refused($"{_request.Target} exists already", "Choose another name, or replace it with --clean (it is kept under another name).");
-            case RestoreMode.Empty when await UserObjectsAsync(cancel) is > 0 and var count:
-                throw Refused($"{_request.Target} is not empty: it holds {count} tables, views, sequences, functions, types or large objects",
-                    "Give an empty database, add --create with a new name, or replace it with --clean (it is kept under another name).");
-            case RestoreMode.Empty when Server.Encoding != Manifest.Snapshot.Encoding:
-                throw Unfit($"{_request.Target} has the encoding {Server.Encoding}, the backup {Manifest.Snapshot.Encoding}", "Use --create: the new database gets the right encoding.");
-            case RestoreMode.Create or RestoreMode.Replace when !Server.CanCreateDatabase:
-                throw Unfit($"role {Server.User} may not create databases on {_request.Target.Host}",
-                    $"Run as an administrator: ALTER ROLE {TableName.Quote(Server.User)} CREATEDB; or restore into an empty database without --create and --clean.");
-        }
-
-        if (Server.Major < Manifest.Snapshot.ServerMajor)
-        {
-            throw Unfit($"{_request.Target} is PostgreSQL {Server.Major}, the backup is of PostgreSQL {Manifest.Snapshot.ServerMajor}",
-                $"Restore to PostgreSQL {Manifest.Snapshot.ServerMajor} or newer.");
-        }
-
-        await CheckExtensionsAsync(cancel);
-        if (!_request.NoOwner) await CheckRolesAsync(cancel);
-    }
+    public Task CheckAsync(CancellationToken cancel) => new TargetCheck(_request, _admin, Server).CheckAsync(cancel);
 
     /// <summary>Makes the database to fill, where the mode asks for one.</summary>
     public async Task MakeAsync(DateTimeOffset now, CancellationToken cancel)
@@ -135,7 +108,7 @@ public sealed class RestoreTarget : IAsyncDisposable
     {
         if (_request.Mode != RestoreMode.Replace) return null;
         var name = _request.Target.Database;
-        var exists = await ScalarAsync("SELECT 1 FROM pg_database WHERE datname = @name", cancel, ("name", name)) is not null;
+        var exists = await TargetCheck.ExistsAsync(_admin, name, cancel);
         var kept = exists ? Suffixed("before", now) : null;
         if (exists)
         {
@@ -218,51 +191,6 @@ public sealed class RestoreTarget : IAsyncDisposable
         }
     }
 
-    private void CheckProtected()
-    {
-        if (_request.AllowProtected) return;
-        var target = _request.Target;
-        var source = Manifest.Source;
-        var isSource = target.Database == source.Database
-            && ((source.SystemIdentifier is not null && source.SystemIdentifier == Server.SystemIdentifier)
-                || (string.Equals(target.Host, source.Host, StringComparison.OrdinalIgnoreCase) && target.Port == source.Port));
-        if (isSource)
-            throw Refused($"{target} is the database that this backup was made from", "Restore beside it: add --create with a new name. To overwrite it after all: --clean --allow-protected.");
-        if (_request.Protected.Any(p => string.Equals(p.Host, target.Host, StringComparison.OrdinalIgnoreCase) && p.Port == target.Port && p.Database == target.Database))
-            throw Refused($"the policy protects {target}", "Restore into another database. To overwrite it after all: --allow-protected.");
-    }
-
-    private async Task CheckExtensionsAsync(CancellationToken cancel)
-    {
-        var available = await NamesAsync("SELECT name::text FROM pg_available_extensions", cancel);
-        var missing = Manifest.Snapshot.Extensions.Where(e => !available.Contains(e.Name)).Select(e => e.Name).ToList();
-        if (missing.Count > 0)
-            throw Unfit($"{_request.Target.Host} lacks the extensions {string.Join(", ", missing)}", "Install them on the server (packages such as postgresql-contrib), or restore to one that has them.");
-    }
-
-    private async Task CheckRolesAsync(CancellationToken cancel)
-    {
-        var present = await NamesAsync("SELECT rolname::text FROM pg_roles", cancel);
-        var missing = Manifest.Snapshot.Roles.Where(r => !present.Contains(r) && !r.StartsWith("pg_", StringComparison.Ordinal)).ToList();
-        if (missing.Count == 0) return;
-        throw Unfit($"{_request.Target.Host} lacks the roles {string.Join(", ", missing)} that own objects or hold grants in the backup",
-            $"Add --no-owner to leave owners and grants out, or create them first: {string.Join(" ", missing.Select(r => $"CREATE ROLE {TableName.Quote(r)};"))}");
-    }
-
-    private async Task<long> UserObjectsAsync(CancellationToken cancel) => await ScalarAsync("""
-        SELECT (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-                  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
-             + (SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-                WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-                  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'))
-             + (SELECT count(*) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-                WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND t.typelem = 0
-                  AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
-                  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'))
-             + (SELECT count(*) FROM pg_largeobject_metadata)
-        """, cancel) is long count ? count : 0;
-
     private string Suffixed(string what, DateTimeOffset now)
     {
         var suffix = $"_{what}_{now.UtcDateTime.ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture)}";
@@ -287,22 +215,6 @@ public sealed class RestoreTarget : IAsyncDisposable
         }
     }
 
-    private async Task<HashSet<string>> NamesAsync(string sql, CancellationToken cancel)
-    {
-        await using var command = new NpgsqlCommand(sql, _admin);
-        await using var rows = await command.ExecuteReaderAsync(cancel);
-        var names = new HashSet<string>(StringComparer.Ordinal);
-        while (await rows.ReadAsync(cancel)) names.Add(rows.GetString(0));
-        return names;
-    }
-
-    private async Task<object?> ScalarAsync(string sql, CancellationToken cancel, params (string Name, object Value)[] parameters)
-    {
-        await using var command = new NpgsqlCommand(sql, _admin);
-        foreach (var (name, value) in parameters) command.Parameters.AddWithValue(name, value);
-        return await command.ExecuteScalarAsync(cancel);
-    }
-
     private async Task ExecuteAsync(string sql, CancellationToken cancel)
     {
         try
@@ -315,8 +227,4 @@ public sealed class RestoreTarget : IAsyncDisposable
             throw new BackupException(ErrorCode.RestoreFailed, $"{_request.Target} says: {e.MessageText} (SQLSTATE {e.SqlState})", "Mend what the message names; then run it again.", e);
         }
     }
-
-    private static BackupException Refused(string sentence, string nextStep) => new(ErrorCode.TargetRefused, sentence, nextStep);
-
-    private static BackupException Unfit(string sentence, string nextStep) => new(ErrorCode.TargetUnfit, sentence, nextStep);
 }
