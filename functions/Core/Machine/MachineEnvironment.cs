@@ -21,6 +21,10 @@ public sealed record MachineEnvironment
 
     public string? this[string name] => Variables.TryGetValue(name, out var value) && value.Length > 0 ? value : null;
 
+    /// <summary>The absolute path of a program on PATH, or null.</summary>
+    public string? FindProgram(string name) =>
+        (this["PATH"] ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+
     public static MachineEnvironment Read()
     {
         var variables = Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()

@@ -42,7 +42,7 @@ public sealed class Toolbox(MachineEnvironment machine)
 
     private ToolCommand Command(string name, IReadOnlyList<string> arguments) => new()
     {
-        Path = name,
+        Path = Machine.FindProgram(name) ?? name,
         Arguments = arguments,
         Environment = Machine.ForTool(),
     };

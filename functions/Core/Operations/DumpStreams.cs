@@ -27,7 +27,16 @@ public sealed class DumpStreams(
         for (var i = 0; i < workers; i++) parts.Add(() => ChunksAsync(plan, queue, snapshot, prefix, attempt, stop.Token));
         parts.Add(() => SmallTablesAsync(plan, stop.Token));
         parts.Add(() => GlobalsAsync(VaultKeys.Globals(prefix, attempt, writer.Filters), stop.Token));
-        await FirstFailure.WhenAllAsync(parts, stop, () => session.Loss, cancel);
+        try
+        {
+            await FirstFailure.WhenAllAsync(parts, stop, () => session.Loss, cancel);
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed)
+        {
+            if (await session.LossAsync() is { } loss) throw loss;
+            throw;
+        }
+
         return ([.. _artifacts.OrderBy(a => a.Key, StringComparer.Ordinal)], _sums.ToList(), _findings);
     }
 

@@ -23,8 +23,8 @@ public sealed class WorkFolder : IDisposable
             if (Directory.Exists("/proc") && !Directory.Exists($"/proc/{pid}") && IsOurs(old)) Bury(old);
         }
 
-        // CreateTempSubdirectory gives mode 0700.
-        return new WorkFolder(Directory.CreateTempSubdirectory($"{NamePrefix}{Environment.ProcessId}-").FullName);
+        var folder = Path.Combine(machine.TempFolder, $"{NamePrefix}{Environment.ProcessId}-{Path.GetRandomFileName()}");
+        return new WorkFolder(Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName);
     }
 
     public void Dispose() => Remove(Folder);

@@ -14,6 +14,7 @@ public sealed class SnapshotSession : IAsyncDisposable
     private const int LockObject = 1;
     private const int PlanAttempts = 3;
     private static readonly TimeSpan _heartbeat = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _answerTime = TimeSpan.FromSeconds(5);
 
     private readonly ConnectionTarget _target;
     private readonly NpgsqlConnection _connection;
@@ -116,6 +117,25 @@ public sealed class SnapshotSession : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// After a failure elsewhere: why this session is lost, or null when it is there. A program that could not import the snapshot, or whose
+    /// connection was cut, sees only the symptom.
+    /// </summary>
+    public async Task<BackupException?> LossAsync()
+    {
+        using var limit = new CancellationTokenSource(_answerTime);
+        try
+        {
+            await UseAsync(c => ScalarAsync(c, "SELECT 1", limit.Token), limit.Token);
+        }
+        catch (Exception e) when (e is BackupException or OperationCanceledException)
+        {
+            // An aborted transaction answers with an error too: only Loss counts.
+        }
+
+        return _loss;
+    }
+
     /// <summary>The end of the run: the session must still be the one that it was. Without this there is no manifest.</summary>
     public async Task CommitAsync(CancellationToken cancel)
     {
@@ -148,17 +168,14 @@ public sealed class SnapshotSession : IAsyncDisposable
     private static async Task<(string, IReadOnlyList<SourceTable>)?> TryTakeAsync(
         NpgsqlConnection c, IReadOnlyList<string> excludedSchemas, TimeSpan lockTimeout, CancellationToken cancel)
     {
+        // The list too: it asks for sizes, and that waits for whoever has a table exclusively.
+        await ExecuteAsync(c, $"SET lock_timeout = {(int)lockTimeout.TotalMilliseconds}", cancel);
         var before = await TableList.ReadAsync(c, excludedSchemas, cancel);
         await ExecuteAsync(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", cancel);
         var toLock = before.Where(t => t.Kind is 'r' or 'p').Select(t => $"ONLY {t.Name.Sql}").ToList();
         try
         {
-            if (toLock.Count > 0)
-            {
-                await ExecuteAsync(c, $"SET LOCAL lock_timeout = {(int)lockTimeout.TotalMilliseconds}", cancel);
-                await ExecuteAsync(c, $"LOCK TABLE {string.Join(", ", toLock)} IN ACCESS SHARE MODE", cancel);
-                await ExecuteAsync(c, "SET LOCAL lock_timeout = 0", cancel);
-            }
+            if (toLock.Count > 0) await ExecuteAsync(c, $"LOCK TABLE {string.Join(", ", toLock)} IN ACCESS SHARE MODE", cancel);
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
         {
@@ -169,7 +186,12 @@ public sealed class SnapshotSession : IAsyncDisposable
         // The first statement that needs a snapshot: it is taken here, after the locks.
         var snapshot = (string)(await ScalarAsync(c, "SELECT pg_export_snapshot()", cancel))!;
         var after = await TableList.ReadAsync(c, excludedSchemas, cancel);
-        if (Same(before, after)) return (snapshot, after);
+        if (Same(before, after))
+        {
+            await ExecuteAsync(c, "SET lock_timeout = 0", cancel);
+            return (snapshot, after);
+        }
+
         await ExecuteAsync(c, "ROLLBACK", cancel);
         return null;
     }

@@ -1,0 +1,68 @@
+using Backup.Core.Machine;
+using Backup.Core.Operations;
+using Backup.Core.Storage;
+
+namespace Backup.Core.Tests.Faults;
+
+/// <summary>
+/// A vault that waits for the test before it stores the first object whose key holds a word, or in the middle of reading it: the operation stands still
+/// in that stage.
+/// </summary>
+internal sealed class GateVault(IVault inner, string word, Func<Task> gate) : IVault
+{
+    private int _used;
+
+    public string Name => inner.Name;
+
+    public async Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel)
+    {
+        if (key.Contains(word, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0) await gate();
+        return await inner.PutAsync(key, content, state, retain, cancel);
+    }
+
+    public async Task<Stream> OpenAsync(string key, long offset, CancellationToken cancel)
+    {
+        var stream = await inner.OpenAsync(key, offset, cancel);
+        return key.Contains(word, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0 ? new HalfStream(stream, gate) : stream;
+    }
+
+    public IAsyncEnumerable<VaultObject> ListAsync(string prefix, CancellationToken cancel) => inner.ListAsync(prefix, cancel);
+    public Task MarkAsync(IReadOnlyCollection<string> keys, ObjectState state, CancellationToken cancel) => inner.MarkAsync(keys, state, cancel);
+    public Task RetainAsync(IReadOnlyCollection<string> keys, RetainUntil retain, CancellationToken cancel) => inner.RetainAsync(keys, retain, cancel);
+    public Task<IAsyncDisposable> ClaimAsync(IReadOnlyCollection<string> prefixes, CancellationToken cancel) => inner.ClaimAsync(prefixes, cancel);
+
+    /// <summary>The vault behind belongs to the scene.</summary>
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+/// <summary>The first part of a stream, then the gate, then the rest.</summary>
+internal sealed class HalfStream(Stream inner, Func<Task> gate) : ReadOnlyStream
+{
+    private const int Half = 200_000;
+    private long _position;
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (_position == Half) await gate();
+        var count = await inner.ReadAsync(_position < Half ? buffer[..(int)Math.Min(buffer.Length, Half - _position)] : buffer, cancellationToken);
+        _position += count;
+        return count;
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await inner.DisposeAsync();
+        await base.DisposeAsync();
+    }
+}
+
+/// <summary>Calls the test in the middle of a step; the run goes on when the call returns.</summary>
+internal sealed class StepHook(string beginning, Action action) : IProgress<Progress>
+{
+    private int _used;
+
+    public void Report(Progress value)
+    {
+        if (value.What.StartsWith(beginning, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0) action();
+    }
+}
