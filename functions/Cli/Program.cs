@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using Backup.Cli.Verbs;
 using Backup.Core.Machine;
 using Backup.Core.Model;
@@ -23,8 +24,11 @@ public static class Program
         try
         {
             var options = new SharedOptions();
-            var root = new RootCommand("Backups of managed PostgreSQL databases: consistent, encrypted, proven restorable.");
-            root.Options.Add(options.Verbose);
+            // Not a RootCommand, which would call itself after the assembly's file.
+            var root = new Command("backup", "Backups of managed PostgreSQL databases: consistent, encrypted, proven restorable.")
+            {
+                new HelpOption { Recursive = true }, new VersionOption(), options.Verbose,
+            };
             foreach (var verb in VerbTable.All(new VerbContext(machine(), clock, console, options))) root.Subcommands.Add(verb);
             var parsed = root.Parse(args);
             if (parsed.Errors.Count > 0)
