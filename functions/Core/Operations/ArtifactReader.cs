@@ -42,6 +42,24 @@ public sealed class ArtifactReader : ReadOnlyStream
         await base.DisposeAsync();
     }
 
+    /// <summary>
+    /// What a failure of zstd or gpg means. A program that meets a flipped bit can only guess what happened; the checksum knows.
+    /// </summary>
+    /// <returns>backup.damaged when the stored bytes differ from the manifest, else <paramref name="failure"/>.</returns>
+    public static async Task<BackupException> ExplainAsync(IVault vault, Toolbox tools, Artifact artifact, BackupException failure, CancellationToken cancel)
+    {
+        await using var stored = await OpenAsync(vault, tools, artifact, raw: false, passed: null, cancel);
+        await stored.CopyToAsync(Null, cancel);
+        return stored.Difference() is { } difference ? Damaged(difference) : failure;
+    }
+
+    /// <summary>True when a filter failed, rather than what reads from it.</summary>
+    public static bool IsOfFilter(BackupException e)
+    {
+        ArgumentNullException.ThrowIfNull(e);
+        return e.Code == ErrorCode.ToolFailed && (e.Message.StartsWith("zstd ", StringComparison.Ordinal) || e.Message.StartsWith("gpg ", StringComparison.Ordinal));
+    }
+
     public static BackupException Damaged(string what) => new(ErrorCode.BackupDamaged, what,
         "Use another backup (`backup list`), or restore this one from a copy of the vault.");
 }

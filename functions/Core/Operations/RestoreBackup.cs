@@ -90,7 +90,15 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
 
         await using var reader = await ArtifactReader.OpenAsync(request.Vault, _tools, basis, raw: true, Count, cancel);
         await using var file = new FileStream(archive, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20);
-        await reader.CopyToAsync(file, cancel);
+        try
+        {
+            await reader.CopyToAsync(file, cancel);
+        }
+        catch (BackupException e) when (ArtifactReader.IsOfFilter(e))
+        {
+            throw await ArtifactReader.ExplainAsync(request.Vault, _tools, basis, e, cancel);
+        }
+
         if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
     }
 
@@ -157,6 +165,10 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
                 if (meter.Rows != chunk.Rows || meter.Bytes != chunk.RawBytes || meter.EndsInMidLine)
                     throw ArtifactReader.Damaged($"{chunk.Key} holds {meter.Rows} rows in {meter.Bytes} bytes, the manifest says {chunk.Rows} in {chunk.RawBytes}");
             }, cancel);
+        }
+        catch (BackupException e) when (ArtifactReader.IsOfFilter(e))
+        {
+            throw await ArtifactReader.ExplainAsync(request.Vault, _tools, chunk, e, cancel);
         }
         catch (BackupException e) when (e.Code == ErrorCode.ToolFailed && e.Message.StartsWith("psql ", StringComparison.Ordinal))
         {

@@ -88,10 +88,13 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
             if (artifact.Role == ArtifactRole.Base) await ReadArchiveAsync(tapped, postgres, cancel);
             await tapped.CopyToAsync(Stream.Null, cancel);
         }
-        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed && !e.Message.StartsWith("gpg ", StringComparison.Ordinal))
+        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed)
         {
             // A program that meets a flipped bit can only guess what happened: the checksum knows.
-            return await ChecksumAsync(vault, artifact, null, cancel) ?? $"{artifact.Key} cannot be read: {e.Message}";
+            if (await ChecksumAsync(vault, artifact, null, cancel) is { } changed) return changed;
+            // A key that is not here says nothing about the backup.
+            if (e.Message.StartsWith("gpg ", StringComparison.Ordinal)) throw;
+            return $"{artifact.Key} cannot be read: {e.Message}";
         }
 
         if (reader.Difference() is { } difference) return difference;
