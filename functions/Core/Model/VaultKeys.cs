@@ -11,8 +11,8 @@ public static class VaultKeys
     public const string TombstoneName = "expired.json";
     public const string LockedName = "locked.json";
 
-    /// <summary>Longest escaped table name inside a key; longer ones are cut and marked. File systems end at 255 bytes.</summary>
-    private const int NameLimit = 150;
+    /// <summary>Longest escaped schema or table name inside a key; longer ones are cut and marked. Both are one file name, which ends at 255 bytes.</summary>
+    private const int NameLimit = 100;
 
     /// <summary>Everything of one database in one tier, with a final '/': one database is never a prefix of another.</summary>
     public static string DatabasePrefix(string environment, Tier tier, string database) =>

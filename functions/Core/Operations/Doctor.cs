@@ -82,7 +82,15 @@ public sealed class Doctor(MachineEnvironment machine, PostgresInstallations ins
     private async Task VaultAsync(IVault vault, string environment, string database, CancellationToken cancel)
     {
         var prefix = VaultKeys.DatabasePrefix(environment, Tier.Manual, database);
-        await foreach (var _ in vault.ListAsync(prefix, cancel)) break;
+        try
+        {
+            await foreach (var _ in vault.ListAsync(prefix, cancel)) break;
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.VaultMissing)
+        {
+            // A folder that the first run will make, or a bucket that is not there: the probe tells.
+        }
+
         var probe = prefix + "doctor-probe";
         try
         {
@@ -95,7 +103,15 @@ public sealed class Doctor(MachineEnvironment machine, PostgresInstallations ins
         }
 
         await using (var back = await vault.OpenAsync(probe, 0, cancel)) await back.CopyToAsync(Stream.Null, cancel);
-        await vault.MarkAsync([probe], ObjectState.Expired, cancel);
+        try
+        {
+            await vault.MarkAsync([probe], ObjectState.Expired, cancel);
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.VaultDenied)
+        {
+            // Whoever may write need not be allowed to expire: the probe is pending, which lifecycle removes too.
+        }
+
         Good("vault", $"{vault.Name} can be listed, written and read");
     }
 

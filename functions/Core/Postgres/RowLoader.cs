@@ -9,21 +9,16 @@ namespace Backup.Core.Postgres;
 /// </summary>
 public sealed class RowLoader : IAsyncDisposable
 {
-    private readonly ConnectionTarget _target;
     private readonly NpgsqlConnection _connection;
 
-    private RowLoader(ConnectionTarget target, NpgsqlConnection connection)
-    {
-        _target = target;
-        _connection = connection;
-    }
+    private RowLoader(NpgsqlConnection connection) => _connection = connection;
 
     public static async Task<RowLoader> OpenAsync(ConnectionTarget target, IEnumerable<KeyValuePair<string, string>> settings, CancellationToken cancel)
     {
         var connection = await Connector.OpenAsync(target, "backup restore", cancel);
         await using var pin = new NpgsqlCommand(SessionSettings.ToSql(settings), connection);
         await pin.ExecuteNonQueryAsync(cancel);
-        return new RowLoader(target, connection);
+        return new RowLoader(connection);
     }
 
     /// <summary>Statistics, without which the first queries after a restore are slow and nobody knows why. Its commit waits for the disk.</summary>
@@ -63,7 +58,7 @@ public sealed class RowLoader : IAsyncDisposable
         catch (NpgsqlException e)
         {
             var said = e is PostgresException p ? $"{p.MessageText} (SQLSTATE {p.SqlState}{(p.Where is null ? "" : $", {FirstLine(p.Where)}")})" : e.InnerException?.Message ?? e.Message;
-            throw new BackupException(ErrorCode.RestoreFailed, $"loading rows into {table} of {_target} failed: {said}", "Mend what the message names; then run the restore again.", e);
+            throw new BackupException(ErrorCode.RestoreFailed, $"loading rows into {table} failed: {said}", "Mend what the message names; then run the restore again.", e);
         }
     }
 

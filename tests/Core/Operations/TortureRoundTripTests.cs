@@ -83,5 +83,21 @@ public sealed class TortureRoundTripTests(PostgresFixture postgres, TortureSourc
         var refused = await Assert.ThrowsAsync<BackupException>(async () => await stranger.RestoreAsync(await lab.NewUrlAsync()));
         Assert.Equal(ErrorCode.ToolFailed, refused.Code);
         Assert.Contains("gpg failed", refused.Message, StringComparison.Ordinal);
+        // Without the key nothing can be said about the content, and a checksum still passes.
+        Assert.Equal(ErrorCode.ToolFailed, (await Assert.ThrowsAsync<BackupException>(() => stranger.VerifyAsync())).Code);
+        Assert.True((await stranger.VerifyAsync(VerifyLevel.Checksum)).Passed);
+        await FlipAsync(Path.Combine(lab.VaultFolder, run.Manifest.Artifacts.First(a => a.Role == ArtifactRole.Chunk).Key));
+        var finding = Assert.Single((await lab.VerifyAsync()).Findings);
+        Assert.Contains("copy.zst.gpg has SHA-256", finding.Sentence, StringComparison.Ordinal);
+        var damaged = await Assert.ThrowsAsync<BackupException>(async () => await lab.RestoreAsync(await lab.NewUrlAsync()));
+        Assert.Equal((ErrorCode.BackupDamaged, 3), (damaged.Code, damaged.Code.ExitCode));
+    }
+
+    private static async Task FlipAsync(string file)
+    {
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var bytes = await File.ReadAllBytesAsync(file, Cancel);
+        bytes[bytes.Length / 2] ^= 1;
+        await File.WriteAllBytesAsync(file, bytes, Cancel);
     }
 }
