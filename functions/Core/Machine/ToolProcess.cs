@@ -157,8 +157,12 @@ public sealed class ToolProcess : IAsyncDisposable
             exitCode == 137 ? "Look for the out-of-memory killer in the system log; then run it again." : "Mend what the message names; then run it again.");
     }
 
-    private static string OneLine(string text) =>
-        string.Join(" | ", text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).TakeLast(6));
+    // The cause comes first (psql adds four lines of general advice to it), what it led to last.
+    private static string OneLine(string text)
+    {
+        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return string.Join(" | ", lines.Length <= 6 ? lines : [.. lines[..3], "…", .. lines[^3..]]);
+    }
 
     private static async Task<string> ReadTextAsync(Stream stream, CancellationToken cancel)
     {
