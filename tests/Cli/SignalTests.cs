@@ -77,7 +77,7 @@ public sealed class SignalTests(PostgresFixture postgres) : IDisposable
         // One attempt each, and no folder without a manifest.
         Assert.All(Objects(), o => Assert.Contains(manifests, m => o.StartsWith(Path.GetDirectoryName(m)!, StringComparison.Ordinal)));
         Assert.All(manifests, m => Assert.Single(Directory.EnumerateDirectories(Path.Combine(Vault, Path.GetDirectoryName(m)!))));
-        Assert.Empty(Directory.EnumerateFiles(Path.Combine(Vault, ".partial"), "*", SearchOption.AllDirectories).Where(f => !f.EndsWith(".lock", StringComparison.Ordinal) && !f.EndsWith(".owner", StringComparison.Ordinal)));
+        Assert.All(Directory.EnumerateFiles(Path.Combine(Vault, ".partial"), "*", SearchOption.AllDirectories), f => Assert.Matches(@"\.(lock|owner)$", f));
         await AllVerifyAsync(Vault, [], manifests.Count);
     }
 
@@ -95,14 +95,14 @@ public sealed class SignalTests(PostgresFixture postgres) : IDisposable
         await KillManyAsync(() => Start(database, vault, keys), 2);
         using (var last = Start(database, vault, keys)) Assert.True(await last.ExitAsync() == 0, last.Error);
         await CliProcess.NothingRunsAsync(Temp);
-        var uploads = await s3.Client.ListMultipartUploadsAsync(new Amazon.S3.Model.ListMultipartUploadsRequest { BucketName = bucket });
+        var uploads = await s3.Client.ListMultipartUploadsAsync(new Amazon.S3.Model.ListMultipartUploadsRequest { BucketName = bucket }, TestContext.Current.CancellationToken);
         Assert.Empty(uploads.MultipartUploads ?? []);
-        var objects = (await s3.Client.ListObjectsV2Async(new Amazon.S3.Model.ListObjectsV2Request { BucketName = bucket })).S3Objects.Select(o => o.Key).ToList();
+        var objects = (await s3.Client.ListObjectsV2Async(new Amazon.S3.Model.ListObjectsV2Request { BucketName = bucket }, TestContext.Current.CancellationToken)).S3Objects.Select(o => o.Key).ToList();
         var manifests = objects.Where(o => o.EndsWith("/manifest.json", StringComparison.Ordinal)).ToList();
         var orphans = objects.Where(o => !manifests.Any(m => o.StartsWith(Path.GetDirectoryName(m)!, StringComparison.Ordinal)));
         foreach (var orphan in orphans)
         {
-            var tags = await s3.Client.GetObjectTaggingAsync(new Amazon.S3.Model.GetObjectTaggingRequest { BucketName = bucket, Key = orphan });
+            var tags = await s3.Client.GetObjectTaggingAsync(new Amazon.S3.Model.GetObjectTaggingRequest { BucketName = bucket, Key = orphan }, TestContext.Current.CancellationToken);
             Assert.Equal("pending", Assert.Single(tags.Tagging).Value);
         }
 

@@ -157,12 +157,13 @@ public sealed class ToolProcess : IAsyncDisposable
             exitCode == 137 ? "Look for the out-of-memory killer in the system log; then run it again." : "Mend what the message names; then run it again.");
     }
 
-    // The end of what it said; but never without the error that the rest explains.
+    // The server's error and what follows it, else the beginning (the cause) and the end (what it led to).
     private static string OneLine(string text)
     {
         var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (lines.Length <= 6) return string.Join(" | ", lines);
         var error = Array.FindLastIndex(lines, l => l.Contains("ERROR:", StringComparison.Ordinal) || l.Contains("FATAL:", StringComparison.Ordinal));
-        return string.Join(" | ", lines.Skip(Math.Min(error < 0 ? lines.Length : error, Math.Max(0, lines.Length - 6))).Take(6));
+        return string.Join(" | ", error >= 0 ? lines.Skip(error).Take(6) : [.. lines[..3], "…", .. lines[^3..]]);
     }
 
     private static async Task<string> ReadTextAsync(Stream stream, CancellationToken cancel)

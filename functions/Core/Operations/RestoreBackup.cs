@@ -24,6 +24,10 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         {
             return await RestoreAsync(request, cancel);
         }
+        catch (BackupException e) when (cancel.IsCancellationRequested && (e.Code == ErrorCode.ToolFailed || e.Code == ErrorCode.RestoreFailed))
+        {
+            throw new OperationCanceledException(e.Message, e, cancel); // Ctrl-C reaches the programs too, and they complain first
+        }
         catch (Npgsql.NpgsqlException e)
         {
             throw Connector.Explain(e, request.Target);

@@ -30,6 +30,10 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             {
                 return await TryAsync(request, id, startedAt, cancel);
             }
+            catch (BackupException e) when (cancel.IsCancellationRequested && e.Code == ErrorCode.ToolFailed)
+            {
+                throw new OperationCanceledException(e.Message, e, cancel); // Ctrl-C reaches the programs too, and they complain first
+            }
             catch (BackupException e) when (e.Code == ErrorCode.SourceBusy && e.Message.Contains(SessionName(id), StringComparison.Ordinal))
             {
                 return new RunReport { Outcome = RunOutcome.AlreadyRunning, Id = id };

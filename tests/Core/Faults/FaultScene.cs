@@ -74,9 +74,9 @@ internal sealed class FaultScene : IAsyncDisposable
         LockTimeout = TimeSpan.FromSeconds(20),
     };
 
-    public async Task<RunReport> RunAsync(RunRequest? request = null, IProgress<Progress>? progress = null, CancellationToken cancel = default)
+    public async Task<RunReport> RunAsync(RunRequest? request = null, IProgress<Progress>? progress = null, CancellationTokenSource? stop = null)
     {
-        var report = await new RunBackup(Machine, TimeProvider.System, Installations(), progress).ExecuteAsync(request ?? Request(), cancel);
+        var report = await new RunBackup(Machine, TimeProvider.System, Installations(), progress).ExecuteAsync(request ?? Request(), stop?.Token ?? CancellationToken.None);
         Assert.Equal(RunOutcome.Committed, report.Outcome);
         _good.Add(report.Id.ToString());
         return report;
@@ -104,7 +104,7 @@ internal sealed class FaultScene : IAsyncDisposable
         var after = await ListAsync();
         Assert.Equal(before.Select(b => b.Prefix), after.Select(a => a.Prefix));
         Assert.Equal(_good.Order(StringComparer.Ordinal), after.Select(a => a.Id.ToString()).Order(StringComparer.Ordinal));
-        Assert.Empty(Directory.EnumerateFileSystemEntries(TempFolder).Where(f => Path.GetFileName(f).StartsWith("backup-work-", StringComparison.Ordinal)));
+        Assert.Empty(Directory.EnumerateDirectories(TempFolder, "backup-work-*"));
         Assert.Empty(Processes());
         if (Vault is FolderVault)
         {
@@ -135,8 +135,8 @@ internal sealed class FaultScene : IAsyncDisposable
         Comparison = Comparison.Full,
     };
 
-    public Task<RestoreReport> RestoreAsync(RestoreRequest request, IProgress<Progress>? progress = null, CancellationToken cancel = default) =>
-        new RestoreBackup(Machine, TimeProvider.System, Installations(), progress).ExecuteAsync(request, cancel);
+    public Task<RestoreReport> RestoreAsync(RestoreRequest request, IProgress<Progress>? progress = null, CancellationTokenSource? stop = null) =>
+        new RestoreBackup(Machine, TimeProvider.System, Installations(), progress).ExecuteAsync(request, stop?.Token ?? CancellationToken.None);
 
     /// <summary>Restores into a new database, looks at it, removes it.</summary>
     public async Task RestoredAsync(string id, Func<string, Task> look)

@@ -8,7 +8,7 @@ namespace Backup.Core.Tests.Faults;
 /// A vault that waits for the test before it stores the first object whose key holds a word, or in the middle of reading it: the operation stands still
 /// in that stage.
 /// </summary>
-internal sealed class GateVault(IVault inner, string word, Func<Task> gate) : IVault
+internal sealed class GateVault(IVault inner, string word, Func<Task> gate, bool reading = false) : IVault
 {
     private int _used;
 
@@ -16,14 +16,14 @@ internal sealed class GateVault(IVault inner, string word, Func<Task> gate) : IV
 
     public async Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel)
     {
-        if (key.Contains(word, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0) await gate();
+        if (!reading && key.Contains(word, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0) await gate();
         return await inner.PutAsync(key, content, state, retain, cancel);
     }
 
     public async Task<Stream> OpenAsync(string key, long offset, CancellationToken cancel)
     {
         var stream = await inner.OpenAsync(key, offset, cancel);
-        return key.Contains(word, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0 ? new HalfStream(stream, gate) : stream;
+        return reading && key.Contains(word, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0 ? new HalfStream(stream, gate) : stream;
     }
 
     public IAsyncEnumerable<VaultObject> ListAsync(string prefix, CancellationToken cancel) => inner.ListAsync(prefix, cancel);
@@ -57,12 +57,12 @@ internal sealed class HalfStream(Stream inner, Func<Task> gate) : ReadOnlyStream
 }
 
 /// <summary>Calls the test in the middle of a step; the run goes on when the call returns.</summary>
-internal sealed class StepHook(string beginning, Action action) : IProgress<Progress>
+internal sealed class StepHook(string beginning, Func<Task> action) : IProgress<Progress>
 {
     private int _used;
 
     public void Report(Progress value)
     {
-        if (value.What.StartsWith(beginning, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0) action();
+        if (value.What.StartsWith(beginning, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0) action().GetAwaiter().GetResult();
     }
 }

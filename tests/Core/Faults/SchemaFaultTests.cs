@@ -26,7 +26,7 @@ public sealed class SchemaFaultTests(PostgresFixture postgres)
     public async Task Changes_before_the_lock_are_in_the_backup()
     {
         await using var scene = await FaultScene.CreateAsync(postgres, Rows.Sql + Victims);
-        var run = await scene.RunAsync(progress: new StepHook("locking tables", () => ChangeAllAsync(scene.Url).GetAwaiter().GetResult()));
+        var run = await scene.RunAsync(progress: new StepHook("locking tables", () => ChangeAllAsync(scene.Url)));
         await RestoredIsAsync(scene, run, await StateAsync(scene.Url));
     }
 
@@ -35,11 +35,11 @@ public sealed class SchemaFaultTests(PostgresFixture postgres)
     {
         await using var scene = await FaultScene.CreateAsync(postgres, Rows.Sql + Victims);
         var changes = Task.CompletedTask;
-        var restarts = new StepHook("the schema changed", () => changes.GetAwaiter().GetResult());
+        var restarts = new StepHook("the schema changed", () => changes);
         var run = await scene.RunAsync(progress: new Both(restarts, new StepHook("copying", () =>
         {
             changes = ChangeAllAsync(scene.Url);
-            WaitingAsync(scene.Url).GetAwaiter().GetResult();
+            return WaitingAsync(scene.Url);
         })));
         await changes;
         await RestoredIsAsync(scene, run, await StateAsync(scene.Url));
@@ -59,9 +59,13 @@ public sealed class SchemaFaultTests(PostgresFixture postgres)
             await AllLockedAsync(scene.Url);
             changes = ChangeAllAsync(scene.Url);
             await WaitingAsync(scene.Url);
-            if (stage == "/data/") await told.Task.WaitAsync(TimeSpan.FromSeconds(60));
+            if (stage == "/data/") await told.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
         });
-        var run = await scene.RunAsync(scene.Request(vault), new StepHook("warning: process ", told.SetResult));
+        var run = await scene.RunAsync(scene.Request(vault), new StepHook("warning: process ", () =>
+        {
+            told.SetResult();
+            return Task.CompletedTask;
+        }));
         await changes;
         await RestoredIsAsync(scene, run, before);
         Assert.NotEqual(before, await StateAsync(scene.Url)); // the changes were made after all
@@ -76,7 +80,7 @@ public sealed class SchemaFaultTests(PostgresFixture postgres)
         var run = await scene.RunAsync(scene.Request() with { LockTimeout = TimeSpan.FromSeconds(3) }, new StepHook("copying", () =>
         {
             change = Database.SqlAsync(scene.Url, "ALTER TABLE small ADD COLUMN extra int DEFAULT 7");
-            WaitingAsync(scene.Url, 1).GetAwaiter().GetResult();
+            return WaitingAsync(scene.Url, 1);
         }));
         await change;
         await RestoredIsAsync(scene, run, await StateAsync(scene.Url));
@@ -117,7 +121,7 @@ public sealed class SchemaFaultTests(PostgresFixture postgres)
                     UPDATE a SET amount = amount + 1 WHERE id = {(n % 9000) + 1}; UPDATE b SET amount = amount - 1 WHERE id = {(n % 9000) + 1};
                     WITH d AS (DELETE FROM a WHERE id = {10000 + n} RETURNING amount) INSERT INTO b (amount) SELECT amount FROM d;
                     """, session);
-                await command.ExecuteNonQueryAsync(CancellationToken.None);
+                await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
             }
         }).ToList();
         await Until.TrueAsync(() => Interlocked.Read(ref moved) > 100);
