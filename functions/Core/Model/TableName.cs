@@ -1,9 +1,12 @@
+using System.Text.Json.Serialization;
+
 namespace Backup.Core.Model;
 
 /// <summary>A table (or other relation) by its exact, unquoted names.</summary>
 public sealed record TableName(string Schema, string Name)
 {
     /// <summary>For SQL: both parts quoted.</summary>
+    [JsonIgnore]
     public string Sql => $"{Quote(Schema)}.{Quote(Name)}";
 
     public static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";

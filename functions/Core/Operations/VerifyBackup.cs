@@ -138,8 +138,19 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
 
     private static async Task RecordAsync(IVault vault, CatalogEntry entry, VerifyResult result, CancellationToken cancel)
     {
-        using var content = new MemoryStream(VerifyResults.Write(result), writable: false);
-        await vault.PutAsync(VerifyResults.Key(entry.Prefix, result), content, ObjectState.Committed, retain: null, cancel);
+        for (var named = result; ; named = named with { At = named.At.AddSeconds(1) })
+        {
+            try
+            {
+                using var content = new MemoryStream(VerifyResults.Write(result), writable: false);
+                await vault.PutAsync(VerifyResults.Key(entry.Prefix, named), content, ObjectState.Committed, retain: null, cancel);
+                return;
+            }
+            catch (BackupException e) when (e.Code == ErrorCode.VaultConflict)
+            {
+                // Another verify ended in the same second: the next one is free, or the one after it.
+            }
+        }
     }
 
     private static Finding Difference(string key, string sentence) => new()

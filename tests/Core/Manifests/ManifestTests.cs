@@ -49,7 +49,6 @@ public sealed class ManifestTests
         var written = Encoding.UTF8.GetString(ManifestJson.Write(ManifestJson.Read(json, "newer")));
         using var document = JsonDocument.Parse(written);
         Assert.Equal("""{"a":[1,"ü"]}""", JsonSerializer.Serialize(document.RootElement.GetProperty("later"), new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
-        Assert.EndsWith("\"\n}", written, StringComparison.Ordinal);
         ManifestJson.Read(Encoding.UTF8.GetBytes(written), "again");
     }
 
