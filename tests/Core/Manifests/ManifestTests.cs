@@ -48,7 +48,8 @@ public sealed class ManifestTests
         var json = Signed(Encoding.UTF8.GetString(Golden).Replace("  \"project\"", "  \"later\": { \"a\": [1, \"ü\"] },\n  \"project\"", StringComparison.Ordinal));
         var written = Encoding.UTF8.GetString(ManifestJson.Write(ManifestJson.Read(json, "newer")));
         using var document = JsonDocument.Parse(written);
-        Assert.Equal("""{"a":[1,"ü"]}""", JsonSerializer.Serialize(document.RootElement.GetProperty("later"), new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }));
+        var later = document.RootElement.GetProperty("later").GetProperty("a");
+        Assert.Equal((1, "ü"), (later[0].GetInt32(), later[1].GetString()));
         ManifestJson.Read(Encoding.UTF8.GetBytes(written), "again");
     }
 
