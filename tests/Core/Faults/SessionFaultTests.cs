@@ -34,13 +34,20 @@ public sealed class SessionFaultTests(PostgresFixture postgres)
     {
         await using var scene = await FaultScene.CreateAsync(postgres, Rows.Sql + "INSERT INTO small SELECT g, (SELECT string_agg(md5((g * 30 + i)::text), '') FROM generate_series(1, 30) i) FROM generate_series(10000, 11400) g;");
         await scene.RunAsync();
-        // small stays in the base archive, and is too large for the pipe: pg_dump stands in the middle of it.
+        // small stays in the base archive, and is too large for a pipe: while zstd reads nothing pg_dump stands in the middle of it.
+        var hold = Path.Combine(scene.Root, "hold");
+        await File.WriteAllTextAsync(hold, "", TestContext.Current.CancellationToken);
+        if (tool == "pg_dump") scene.Tools.Replace("zstd", $"while [ -e '{hold}' ]; do sleep 0.05; done; exec \"$real\" \"$@\"");
         var request = scene.Request();
         request = request with { Database = request.Database with { ShardAbove = 1_900_000 } };
-        await using var vault = new GateVault(scene.Vault, tool == "psql" ? "/data/" : "base.dump", () => EndAsync(scene, which));
+        await using var vault = new GateVault(scene.Vault, tool == "psql" ? "/data/" : "base.dump", async () =>
+        {
+            await EndAsync(scene, which);
+            File.Delete(hold);
+        });
         var e = await scene.FailsAsync(ErrorCode.ToolFailed, request with { Vault = vault });
         Assert.StartsWith($"{tool} failed", e.Message, StringComparison.Ordinal);
-        Assert.Contains("terminating connection", e.Message, StringComparison.Ordinal);
+        Assert.Matches("terminating connection|server closed the connection", e.Message); // a full socket does not take the first
         await scene.RunAsync();
     }
 
