@@ -157,10 +157,17 @@ public sealed class ToolProcess : IAsyncDisposable
             exitCode == 137 ? "Look for the out-of-memory killer in the system log; then run it again." : "Mend what the message names; then run it again.");
     }
 
+    /// <summary>What a PostgreSQL program said, without the lines in which the server repeats a row: rows are nobody's business in a log.</summary>
+    public static string[] ErrorLines(string text) =>
+    [
+        .. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Where(l => !l.StartsWith("DETAIL:", StringComparison.Ordinal) && !l.StartsWith("CONTEXT:", StringComparison.Ordinal)),
+    ];
+
     // The server's error and what follows it, else the beginning (the cause) and the end (what it led to).
     private static string OneLine(string text)
     {
-        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var lines = ErrorLines(text);
         if (lines.Length <= 6) return string.Join(" | ", lines);
         var error = Array.FindLastIndex(lines, l => l.Contains("ERROR:", StringComparison.Ordinal) || l.Contains("FATAL:", StringComparison.Ordinal));
         return string.Join(" | ", error >= 0 ? lines.Skip(error).Take(6) : [.. lines[..3], "…", .. lines[^3..]]);

@@ -64,8 +64,7 @@ public sealed partial class ArchiveRestore(
     // The statement may be a page long; its beginning says which it is.
     private static string Explain(string error)
     {
-        var lines = error.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var text = string.Join(" | ", lines.Select(l => l.Length > 300 ? l[..300] + "…" : l).Take(6));
+        var text = string.Join(" | ", ToolProcess.ErrorLines(error).Select(l => l.Length > 300 ? l[..300] + "…" : l).Take(6));
         return text.Length > 0 ? text : "it said nothing";
     }
 

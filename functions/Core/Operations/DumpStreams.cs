@@ -12,6 +12,8 @@ namespace Backup.Core.Operations;
 public sealed class DumpStreams(
     RunRequest request, SnapshotSession session, PostgresInstallation postgres, Toolbox tools, ArtifactWriter writer, string workFolder, string applicationName)
 {
+    private static readonly TimeSpan _dumpLockTimeout = TimeSpan.FromSeconds(5);
+
     private readonly FingerprintSums _sums = new();
     private readonly List<Artifact> _artifacts = [];
     private readonly List<Finding> _findings = [];
@@ -56,7 +58,8 @@ public sealed class DumpStreams(
         Arguments =
         [
             "--format=custom", "--compress=0", "--no-password", $"--snapshot={snapshot}", $"--encoding={session.Server.Encoding}",
-            $"--lock-wait-timeout={(int)request.LockTimeout.TotalMilliseconds}",
+            // Every table is locked by the snapshot session: what pg_dump could wait for is a migration that waits for this run itself.
+            $"--lock-wait-timeout={(int)_dumpLockTimeout.TotalMilliseconds}",
             .. session.Server.IsStandby ? ["--no-unlogged-table-data"] : (string[])[],
             .. request.Database.ExcludeSchemas.Select(s => $"--exclude-schema={TableName.Quote(s)}"),
             .. plan.Chunked.Select(t => $"--exclude-table-data={t.Name.Sql}"),

@@ -22,7 +22,7 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
             case RestoreMode.Create when exists:
                 throw Refused($"{request.Target} exists already", "Choose another name, or replace it with --clean (it is kept under another name).");
             case RestoreMode.Empty when await UserObjectsAsync(cancel) is > 0 and var count:
-                throw Refused($"{request.Target} is not empty: it holds {count} tables, views, sequences, functions, types or large objects",
+                throw Refused($"{request.Target} is not empty: it holds {count} schemas, tables, views, sequences, functions, types or large objects",
                     "Give an empty database, add --create with a new name, or replace it with --clean (it is kept under another name).");
             case RestoreMode.Empty when server.Encoding != Manifest.Snapshot.Encoding:
                 throw Unfit($"{request.Target} has the encoding {server.Encoding}, the backup {Manifest.Snapshot.Encoding}", "Use --create: the new database gets the right encoding.");
@@ -92,6 +92,8 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
                     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND t.typelem = 0
                       AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
                       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'))
+                 + (SELECT count(*) FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
+                      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_namespace'::regclass AND d.objid = n.oid AND d.deptype = 'e'))
                  + (SELECT count(*) FROM pg_largeobject_metadata)
             """, session);
         return (long)(await command.ExecuteScalarAsync(cancel))!;
