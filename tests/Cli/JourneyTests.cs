@@ -110,8 +110,9 @@ public sealed class JourneyTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(3, exit);
         Assert.Contains("unreadable", output, StringComparison.Ordinal);
         Assert.Contains("warning: ", error, StringComparison.Ordinal);
-        // The last good one is what "latest" means; the damaged one can be asked for and says so.
-        Assert.Contains("20260301T", (await JsonAsync(0, "show", "latest", "--vault", "v")).GetProperty("manifest").GetProperty("id").GetString(), StringComparison.Ordinal);
+        // Whoever asks for the latest must hear that it is damaged, rather than get an older one without a word.
+        Assert.Equal(3, (await Run("show", "latest", "--vault", "v")).Exit);
+        Assert.Equal(0, (await Run("show", $"{_source.Name}_20260301T020000Z", "--vault", "v")).Exit);
         Assert.Equal(3, (await Run("verify", $"{_source.Name}_20260302T020000Z", "--vault", "v", "--no-record")).Exit);
         Assert.Equal(3, (await Run("restore", $"{_source.Name}_20260302T020000Z", "--vault", "v", "--target", _source.Url)).Exit);
     }

@@ -123,6 +123,8 @@ public sealed class SnapshotSession : IAsyncDisposable
     /// </summary>
     public async Task<BackupException?> LossAsync()
     {
+        // A COPY that this run itself has cancelled closes the connection too: that is no loss.
+        if (_connection.State != ConnectionState.Open) return _loss;
         using var limit = new CancellationTokenSource(_answerTime);
         try
         {

@@ -99,7 +99,6 @@ public sealed class DamageTests(PostgresFixture postgres)
     }
 
     [Theory]
-    [InlineData("psql")]
     [InlineData("sessions")]
     [InlineData("stop")]
     public async Task A_restore_that_is_cut_off_leaves_no_database(string how)
@@ -111,7 +110,6 @@ public sealed class DamageTests(PostgresFixture postgres)
         await using var vault = new GateVault(scene.Vault, "/data/", async () =>
         {
             if (how == "stop") await stop.CancelAsync();
-            else if (how == "psql") FaultyTools.Kill(scene.Processes("psql"));
             // Those that load and the one that makes and drops databases.
             else await Database.SqlAsync(scene.Url, $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'backup restore' AND (datname = '{name}' OR query LIKE '%{name}%')");
         }, reading: true);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Amazon.Runtime;
 using Backup.Core.Model;
+using Backup.Core.Operations;
 using Backup.Core.Storage;
 using Backup.Core.Tests.Storage;
 using Backup.Tests.Support;
@@ -68,10 +69,10 @@ public sealed class VaultFaultTests(PostgresFixture postgres)
         s3.Script = r => r.Name is "UploadPart" or "Put" && clock.Elapsed < TimeSpan.FromSeconds(6) ? new Misbehaviour.Answer(503, "SlowDown") : null;
         var resets = 2;
         clock.Restart();
-        var run = await scene.RunAsync();
+        var run = await scene.RunAsync(InParts(scene));
         s3.Script = r => r.Name == "UploadPart" && Interlocked.Decrement(ref resets) >= 0 ? new Misbehaviour.ResetWhileReceiving(2_000_000)
             : r.PartNumber == 2 ? new Misbehaviour.Stall(TimeSpan.FromMilliseconds(800)) : null;
-        await scene.RunAsync();
+        await scene.RunAsync(InParts(scene));
         Assert.Equal(0, s3.OpenUploads);
         foreach (var entry in await scene.ListAsync()) await scene.VerifiesAsync(entry);
         Assert.NotNull(run.Manifest);
@@ -90,17 +91,24 @@ public sealed class VaultFaultTests(PostgresFixture postgres)
     {
         await using var s3 = new ScriptedS3(_ => null);
         await using var scene = await SceneAsync(s3, retries: 1);
-        await scene.RunAsync();
+        await scene.RunAsync(InParts(scene));
         s3.Script = r => r.Name == request || (request == "Manifest" && r.Name == "Put" && r.Key.EndsWith("manifest.json", StringComparison.Ordinal))
             ? status == 200 ? new Misbehaviour.ErrorInOk(code) : new Misbehaviour.Answer(status, code)
             : null;
         var clock = Stopwatch.StartNew();
-        var e = await scene.FailsAsync(ErrorCode.All.Single(c => c.Name == expected));
+        var e = await scene.FailsAsync(ErrorCode.All.Single(c => c.Name == expected), InParts(scene));
         Assert.InRange(clock.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(30));
         Assert.Contains("s3://", e.Message, StringComparison.Ordinal);
         Assert.Equal(0, s3.OpenUploads);
         s3.Script = _ => null;
-        await scene.RunAsync();
+        await scene.RunAsync(InParts(scene));
+    }
+
+    /// <summary>The noise as one chunk, too large for a single request to S3.</summary>
+    private static RunRequest InParts(FaultScene scene)
+    {
+        var request = scene.Request();
+        return request with { Database = request.Database with { ShardAbove = 16 << 20 } };
     }
 
     private Task<FaultScene> SceneAsync(ScriptedS3 s3, int retries) => FaultScene.CreateAsync(postgres, Noise, _ =>
