@@ -33,6 +33,7 @@ public struct SipHash128
     }
 
     /// <summary>May be called with pieces of any size: a line of a gigabyte needs no buffer.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // runs over every byte of the database from the first second on
     public void Append(ReadOnlySpan<byte> data)
     {
         var filled = (int)(_length & 7);
@@ -46,52 +47,55 @@ public struct SipHash128
             }
 
             if (filled < 8) return;
-            Block(_tail);
+            Block(_tail, ref _v0, ref _v1, ref _v2, ref _v3);
             _tail = 0;
         }
 
+        // In locals: fields of a struct that is passed by reference would go through memory at every step.
+        var (v0, v1, v2, v3) = (_v0, _v1, _v2, _v3);
         while (data.Length >= 8)
         {
-            Block(BinaryPrimitives.ReadUInt64LittleEndian(data));
+            Block(BinaryPrimitives.ReadUInt64LittleEndian(data), ref v0, ref v1, ref v2, ref v3);
             data = data[8..];
         }
 
+        (_v0, _v1, _v2, _v3) = (v0, v1, v2, v3);
         for (var i = 0; i < data.Length; i++) _tail |= (ulong)data[i] << (8 * i);
     }
 
     public UInt128 Finish()
     {
-        Block(_tail | (_length << 56));
-        _v2 ^= 0xee;
-        for (var i = 0; i < 4; i++) Round();
-        var low = _v0 ^ _v1 ^ _v2 ^ _v3;
-        _v1 ^= 0xdd;
-        for (var i = 0; i < 4; i++) Round();
-        var high = _v0 ^ _v1 ^ _v2 ^ _v3;
-        return new UInt128(high, low);
+        var (v0, v1, v2, v3) = (_v0, _v1, _v2, _v3);
+        Block(_tail | (_length << 56), ref v0, ref v1, ref v2, ref v3);
+        v2 ^= 0xee;
+        for (var i = 0; i < 4; i++) Round(ref v0, ref v1, ref v2, ref v3);
+        var low = v0 ^ v1 ^ v2 ^ v3;
+        v1 ^= 0xdd;
+        for (var i = 0; i < 4; i++) Round(ref v0, ref v1, ref v2, ref v3);
+        return new UInt128(upper: v0 ^ v1 ^ v2 ^ v3, lower: low);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Block(ulong word)
+    private static void Block(ulong word, ref ulong v0, ref ulong v1, ref ulong v2, ref ulong v3)
     {
-        _v3 ^= word;
-        Round();
-        Round();
-        _v0 ^= word;
+        v3 ^= word;
+        Round(ref v0, ref v1, ref v2, ref v3);
+        Round(ref v0, ref v1, ref v2, ref v3);
+        v0 ^= word;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Round()
+    private static void Round(ref ulong v0, ref ulong v1, ref ulong v2, ref ulong v3)
     {
-        _v0 += _v1;
-        _v2 += _v3;
-        _v1 = BitOperations.RotateLeft(_v1, 13) ^ _v0;
-        _v3 = BitOperations.RotateLeft(_v3, 16) ^ _v2;
-        _v0 = BitOperations.RotateLeft(_v0, 32);
-        _v2 += _v1;
-        _v0 += _v3;
-        _v1 = BitOperations.RotateLeft(_v1, 17) ^ _v2;
-        _v3 = BitOperations.RotateLeft(_v3, 21) ^ _v0;
-        _v2 = BitOperations.RotateLeft(_v2, 32);
+        v0 += v1;
+        v2 += v3;
+        v1 = BitOperations.RotateLeft(v1, 13) ^ v0;
+        v3 = BitOperations.RotateLeft(v3, 16) ^ v2;
+        v0 = BitOperations.RotateLeft(v0, 32);
+        v2 += v1;
+        v0 += v3;
+        v1 = BitOperations.RotateLeft(v1, 17) ^ v2;
+        v3 = BitOperations.RotateLeft(v3, 21) ^ v0;
+        v2 = BitOperations.RotateLeft(v2, 32);
     }
 }
