@@ -193,8 +193,9 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
                     throw ArtifactReader.Damaged($"{chunk.Key} holds {meter.Rows} rows in {meter.Bytes} bytes, the manifest says {chunk.Rows} in {chunk.RawBytes}");
             }, cancel);
         }
-        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed)
+        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed || e.Code == ErrorCode.RestoreFailed)
         {
+            // The server may meet the rows that a flipped bit has garbled before gpg or zstd has noticed: the checksum knows.
             await ThrowIfDamagedAsync(request, chunk, cancel);
             throw;
         }
