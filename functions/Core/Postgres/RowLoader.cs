@@ -48,7 +48,7 @@ public sealed class RowLoader : IAsyncDisposable
             catch
             {
                 // Disposing would send the end of the data; cancelling makes the server throw it away.
-                await writer.CancelAsync();
+                await CancelAsync(writer);
                 throw;
             }
 
@@ -60,9 +60,26 @@ public sealed class RowLoader : IAsyncDisposable
             var said = e is PostgresException p ? $"{p.MessageText} (SQLSTATE {p.SqlState}{(p.Where is null ? "" : $", {FirstLine(p.Where)}")})" : e.InnerException?.Message ?? e.Message;
             throw new BackupException(ErrorCode.RestoreFailed, $"loading rows into {table} failed: {said}", "Mend what the message names; then run the restore again.", e);
         }
+        catch (InvalidOperationException e) when (_connection.State != System.Data.ConnectionState.Open)
+        {
+            // The driver's word for a session that ended between two writes.
+            throw new BackupException(ErrorCode.RestoreFailed, $"loading rows into {table} failed: the connection was lost", "Look in the server's log; then run the restore again.", e);
+        }
     }
 
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
+
+    private static async Task CancelAsync(NpgsqlCopyTextWriter writer)
+    {
+        try
+        {
+            await writer.CancelAsync();
+        }
+        catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
+        {
+            // The session is gone, or the server has refused the rows by itself: either way it has rolled back, and the first error is the one to tell.
+        }
+    }
 
     // "COPY t, line 3, column c: …" ends with the value; a value is nobody's business in a log.
     private static string FirstLine(string where)
