@@ -158,7 +158,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         }, cancel);
         // pg_dump gets its settings this way only: a proxy that drops them would change values.
         var settings = SessionSettings.Reading(server.Major);
-        await using var probe = await Connector.OpenAsync(request.Source, "backup probe", cancel, string.Join(' ', request.Source.ToEnvironment("", settings)["PGOPTIONS"]));
+        await using var probe = await Connector.OpenAsync(request.Source, "backup probe", cancel, request.Source.ToEnvironment("", settings)["PGOPTIONS"]);
         await SessionSettings.VerifyAsync(probe, settings, cancel);
         return (postgres, findings);
     }
