@@ -7,7 +7,7 @@ namespace Backup.Core.Tests;
 public sealed partial class LayoutTests
 {
     private static readonly string[] _readingOrder =
-        ["Model", "Machine", "Policies", "Postgres", "Storage", "Catalog", "Retention", "Operations"];
+        ["Model", "Machine", "Policies", "Postgres", "Storage", "Catalog", "Retention", "Signals", "Operations"];
 
     private static readonly string _root = Root();
 

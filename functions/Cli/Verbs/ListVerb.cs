@@ -53,6 +53,13 @@ public static class ListVerb
         return command;
     }
 
+    /// <summary>The newest verify: passed, failed, or null when there was none.</summary>
+    public static bool? Verified(CatalogEntry entry)
+    {
+        ArgumentNullException.ThrowIfNull(entry);
+        return entry.Newest(ProofKind.Verify) is { } verify ? verify.Verdict == Verdict.Pass : null;
+    }
+
     private static ListView View(CatalogEntry entry) => new()
     {
         Id = entry.Id.ToString(),
@@ -66,7 +73,7 @@ public static class ListVerb
         Rows = entry.Manifest?.Totals.Rows,
         ExpiresAt = entry.Manifest?.ExpiresAt,
         Locked = entry.IsLocked,
-        Verified = VerifyResults.Newest(entry),
+        Verified = Verified(entry),
         Problem = entry.Problem,
     };
 

@@ -35,7 +35,7 @@ public static class ShowVerb
             var fetch = Fetch(vault, entry);
             if (parsed.GetValue(byHand)) foreach (var line in manifest.RestoreByHand.Prepend(fetch)) context.Terminal.Line(line);
             else if (o.WantsJson(parsed))
-                context.Terminal.Line(CliJson.Write(new ShowReport(vault.Name, entry.Prefix, entry.IsLocked, VerifyResults.Newest(entry), fetch, manifest), CliJson.Printed.ShowReport));
+                context.Terminal.Line(CliJson.Write(new ShowReport(vault.Name, entry.Prefix, entry.IsLocked, ListVerb.Verified(entry), fetch, manifest), CliJson.Printed.ShowReport));
             else Print(context.Terminal, vault, entry, manifest);
             return ErrorCode.Done;
         });
@@ -72,7 +72,7 @@ public static class ShowVerb
         Field("roles", string.Join(", ", s.Roles));
         Field("expires", m.ExpiresAt is { } e ? Time(e) : "never by itself");
         Field("lock", m.Lock is { } l ? $"{Words.Of(l.Mode)} until {Time(l.Until)}, {(entry.IsLocked ? "in place" : "NOT complete: the next run repairs it")}" : "none");
-        Field("verified", VerifyResults.Newest(entry) switch { true => "passed", false => "FAILED", null => "never" });
+        Field("verified", ListVerb.Verified(entry) switch { true => "passed", false => "FAILED", null => "never" });
         Field("without rows", string.Join(", ", s.WithoutRows));
         foreach (var finding in m.Findings) Field("finding", $"{Words.Of(finding.Severity)}: {finding.Sentence} → {finding.NextStep}");
         t.Line("");

@@ -19,8 +19,11 @@ public sealed record CatalogEntry
     /// <summary><c>locked.json</c> is there: every artifact has its full lock.</summary>
     public required bool IsLocked { get; init; }
 
-    /// <summary>Keys of verify and drill results, oldest first.</summary>
-    public required IReadOnlyList<string> Results { get; init; }
+    /// <summary>What verify and drill left beside it, oldest first.</summary>
+    public required IReadOnlyList<ResultName> Results { get; init; }
+
+    /// <summary>The newest result of one kind, or null when there is none.</summary>
+    public ResultName? Newest(ProofKind kind) => Results.LastOrDefault(r => r.Kind == kind);
 }
 
 /// <summary>The manifests of a vault. Publishing one is the commit of a backup; what has none, or has a tombstone, does not exist.</summary>
@@ -35,6 +38,25 @@ public sealed class BackupCatalog(IVault vault)
     {
         using var content = new MemoryStream(ManifestJson.Write(manifest), writable: false);
         await Vault.PutAsync(prefix + VaultKeys.ManifestName, content, ObjectState.Committed, retain, cancel);
+    }
+
+    /// <summary>Adds a result beside the manifest. Results are written once: when another one of this second is there, it gets the next free second.</summary>
+    /// <returns>The name under which it is stored.</returns>
+    public async Task<ResultName> AttachAsync(string prefix, ResultName name, ReadOnlyMemory<byte> content, CancellationToken cancel)
+    {
+        for (var free = name; ; free = free with { At = free.At.AddSeconds(1) })
+        {
+            try
+            {
+                using var stream = new MemoryStream(content.ToArray(), writable: false);
+                await Vault.PutAsync(free.Key(prefix), stream, ObjectState.Committed, retain: null, cancel);
+                return free;
+            }
+            catch (BackupException e) when (e.Code == ErrorCode.VaultConflict)
+            {
+                // Another proof ended in the same second: the next one is free, or the one after it.
+            }
+        }
     }
 
     /// <summary>The backup of this id in whichever tier it is, or null.</summary>
@@ -84,7 +106,7 @@ public sealed class BackupCatalog(IVault vault)
                 if (parts.Length < 7 || !Words.TryParse<Tier>(parts[1], out var tier) || !BackupId.TryParse(VaultKeys.Unescape(parts[5]), out var id)) continue;
                 var folder = item.Key[..^parts[6].Length];
                 if (!folders.TryGetValue(folder, out var seen)) folders[folder] = seen = new Folder(tier, id);
-                seen.Add(parts[6], item.Key);
+                seen.Add(parts[6]);
             }
         }
 
@@ -97,7 +119,7 @@ public sealed class BackupCatalog(IVault vault)
 
     private async Task<CatalogEntry> EntryAsync(string prefix, Folder folder, CancellationToken cancel)
     {
-        var entry = new CatalogEntry { Prefix = prefix, Tier = folder.Tier, Id = folder.Id, IsLocked = folder.IsLocked, Results = folder.Results };
+        var entry = new CatalogEntry { Prefix = prefix, Tier = folder.Tier, Id = folder.Id, IsLocked = folder.IsLocked, Results = [.. folder.Results.OrderBy(r => r.At)] };
         var key = prefix + VaultKeys.ManifestName;
         try
         {
@@ -116,14 +138,14 @@ public sealed class BackupCatalog(IVault vault)
         public bool HasManifest { get; private set; }
         public bool HasTombstone { get; private set; }
         public bool IsLocked { get; private set; }
-        public List<string> Results { get; } = [];
+        public List<ResultName> Results { get; } = [];
 
-        public void Add(string name, string key)
+        public void Add(string name)
         {
             HasManifest |= name == VaultKeys.ManifestName;
             HasTombstone |= name == VaultKeys.TombstoneName;
             IsLocked |= name == VaultKeys.LockedName;
-            if (name.StartsWith("results/", StringComparison.Ordinal)) Results.Add(key);
+            if (name.StartsWith(ResultName.Folder, StringComparison.Ordinal) && ResultName.TryParse(name, out var result)) Results.Add(result);
         }
     }
 }

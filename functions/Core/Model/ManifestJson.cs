@@ -63,9 +63,11 @@ public static class ManifestJson
         if (at < 0 || json.Length < at + HashField.Length + 64) throw Damaged(key, "it ends too early or is not a manifest");
         var start = at + HashField.Length;
         var stated = Encoding.ASCII.GetString(json.Slice(start, 64));
-        var blank = json.ToArray();
-        blank.AsSpan(start, 64).Fill((byte)'0');
-        var actual = Convert.ToHexStringLower(SHA256.HashData(blank));
+        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        sha.AppendData(json[..start]);
+        sha.AppendData(Encoding.ASCII.GetBytes(_zeros));
+        sha.AppendData(json[(start + 64)..]);
+        var actual = Convert.ToHexStringLower(sha.GetHashAndReset());
         if (!string.Equals(stated, actual, StringComparison.Ordinal)) throw Damaged(key, $"its SHA-256 is {actual}, it says {stated}");
     }
 

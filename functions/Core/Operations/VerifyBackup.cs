@@ -43,7 +43,12 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
             Seconds = Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3),
             Findings = [.. findings.OrderBy(f => f.Subject, StringComparer.Ordinal)],
         };
-        if (record) await RecordAsync(vault, entry, result, cancel);
+        if (record)
+        {
+            var name = new ResultName(ProofKind.Verify, result.Passed ? Verdict.Pass : Verdict.Fail, result.At);
+            await new BackupCatalog(vault).AttachAsync(entry.Prefix, name, VerifyResults.Write(result), cancel);
+        }
+
         return result;
     }
 
@@ -135,23 +140,6 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
 
     private static bool IsAboutKeys(BackupException e) => e.Message.StartsWith("gpg ", StringComparison.Ordinal)
         && _keyTroubles.Any(t => e.Message.Contains(t, StringComparison.OrdinalIgnoreCase));
-
-    private static async Task RecordAsync(IVault vault, CatalogEntry entry, VerifyResult result, CancellationToken cancel)
-    {
-        for (var named = result; ; named = named with { At = named.At.AddSeconds(1) })
-        {
-            try
-            {
-                using var content = new MemoryStream(VerifyResults.Write(result), writable: false);
-                await vault.PutAsync(VerifyResults.Key(entry.Prefix, named), content, ObjectState.Committed, retain: null, cancel);
-                return;
-            }
-            catch (BackupException e) when (e.Code == ErrorCode.VaultConflict)
-            {
-                // Another verify ended in the same second: the next one is free, or the one after it.
-            }
-        }
-    }
 
     private static Finding Difference(string key, string sentence) => new()
     {

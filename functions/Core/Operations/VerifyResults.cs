@@ -37,17 +37,9 @@ public static class VerifyResults
 
     public static byte[] Write(VerifyResult result) => JsonSerializer.SerializeToUtf8Bytes(result, _context.VerifyResult);
 
-    /// <summary>The verdict is in the name, so that a listing shows it without reading.</summary>
-    public static string Key(string prefix, VerifyResult result) =>
-        $"{prefix}results/{BackupId.FormatTime(result.At)}-verify-{(result.Passed ? "pass" : "fail")}.json";
-
-    /// <summary>The newest verdict on a backup: true, false, or null when it was never verified.</summary>
-    public static bool? Newest(CatalogEntry entry) =>
-        entry.Results.LastOrDefault(r => r.Contains("-verify-", StringComparison.Ordinal))?.EndsWith("-pass.json", StringComparison.Ordinal);
-
     /// <summary>What the choice of a tier must know of earlier backups: a damaged one, or one that failed its verify, fills no period.</summary>
     public static IReadOnlyList<EarlierBackup> ToEarlier(IEnumerable<CatalogEntry> entries) =>
-        [.. entries.Select(e => new EarlierBackup(e.Id, e.Tier, e.Manifest is not null && Newest(e) != false))];
+        [.. entries.Select(e => new EarlierBackup(e.Id, e.Tier, e.Manifest is not null && e.Newest(ProofKind.Verify)?.Verdict != Verdict.Fail))];
 
     private static JsonSerializerOptions Options()
     {
