@@ -2,6 +2,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
+using System.Text.RegularExpressions;
 using Backup.Core.Model;
 
 namespace Backup.Core.Machine;
@@ -30,7 +31,7 @@ public sealed record ToolResult(int ExitCode, string Output, string Error);
 /// A running program with its three streams. Standard error is drained in the background and its end is kept for the error message.
 /// Disposing kills it if it still runs.
 /// </summary>
-public sealed class ToolProcess : IAsyncDisposable
+public sealed partial class ToolProcess : IAsyncDisposable
 {
     private const int ErrorTail = 16 * 1024;
 
@@ -157,12 +158,27 @@ public sealed class ToolProcess : IAsyncDisposable
             exitCode == 137 ? "Look for the out-of-memory killer in the system log; then run it again." : "Mend what the message names; then run it again.");
     }
 
-    /// <summary>What a PostgreSQL program said, without the lines in which the server repeats a row: rows are nobody's business in a log.</summary>
-    public static string[] ErrorLines(string text) =>
-    [
-        .. text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Where(l => !l.StartsWith("DETAIL:", StringComparison.Ordinal) && !l.StartsWith("CONTEXT:", StringComparison.Ordinal)),
-    ];
+    /// <summary>
+    /// What a PostgreSQL program said, without the parts in which the server repeats a row, however many lines its values have: rows are
+    /// nobody's business in a log.
+    /// </summary>
+    public static string[] ErrorLines(string text)
+    {
+        var lines = new List<string>();
+        var inRow = false;
+        foreach (var line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            var part = MessagePart().Match(line);
+            if (part.Success) inRow = part.Groups[1].Value is "DETAIL" or "CONTEXT";
+            if (!inRow) lines.Add(line);
+        }
+
+        return [.. lines];
+    }
+
+    // What begins the next part of a message: a field of the server's, or the name of the program that speaks ("psql:<stdin>:1: ERROR:  …").
+    [GeneratedRegex(@"^(?:psql:\S+:\d+: )?(DETAIL|CONTEXT|ERROR|FATAL|PANIC|WARNING|NOTICE|HINT|QUERY|LOCATION|LINE \d+|STATEMENT|Command was|pg_\w+|psql|zstd|gpg)\s?:")]
+    private static partial Regex MessagePart();
 
     // The server's error and what follows it, else the beginning (the cause) and the end (what it led to).
     private static string OneLine(string text)

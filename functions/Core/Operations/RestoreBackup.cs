@@ -51,7 +51,8 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         await StepAsync("check", async () =>
         {
             await CheckStoredAsync(request, manifest, [basis, .. chunks], cancel);
-            await target.CheckAsync(cancel);
+            await target.CheckAsync(_findings, cancel);
+            foreach (var finding in _findings) progress?.Report(new Progress($"warning: {finding.Sentence} → {finding.NextStep}") { IsStep = true });
         });
         var postgres = await installations.ForMajorAsync(Math.Max(manifest.Snapshot.ServerMajor, target.Server.Major), cancel);
         using var work = WorkFolder.Create(machine);

@@ -39,6 +39,7 @@ public sealed class RestoreTarget : IAsyncDisposable
         try
         {
             await PoolerProbe.CheckSessionsAsync(admin, request.Target.WithDatabase(admin.Database), cancel);
+            await SessionSettings.PinAsync(admin, SessionSettings.Administering, cancel);
             return new RestoreTarget(request, admin, await ServerFacts.ReadAsync(admin, cancel));
         }
         catch
@@ -48,8 +49,8 @@ public sealed class RestoreTarget : IAsyncDisposable
         }
     }
 
-    /// <summary>Everything that speaks against this target, before anything is fetched or written.</summary>
-    public Task CheckAsync(CancellationToken cancel) => new TargetCheck(_request, _admin, Server).CheckAsync(cancel);
+    /// <summary>Everything that speaks against this target, before anything is fetched or written. What may disturb becomes a finding.</summary>
+    public Task CheckAsync(ICollection<Finding> findings, CancellationToken cancel) => new TargetCheck(_request, _admin, Server).CheckAsync(findings, cancel);
 
     /// <summary>Makes the database to fill, where the mode asks for one.</summary>
     public async Task MakeAsync(DateTimeOffset now, CancellationToken cancel)
@@ -162,6 +163,7 @@ public sealed class RestoreTarget : IAsyncDisposable
         try
         {
             await using var session = await OpenAdminAsync(_request, CancellationToken.None);
+            await SessionSettings.PinAsync(session, SessionSettings.Administering, CancellationToken.None);
             await using var command = new NpgsqlCommand(sql, session);
             await command.ExecuteNonQueryAsync();
             return true;

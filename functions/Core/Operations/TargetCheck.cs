@@ -12,8 +12,8 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
 {
     private Manifest Manifest => request.Backup.Manifest!;
 
-    /// <summary>Everything that speaks against this target, before anything is fetched or written.</summary>
-    public async Task CheckAsync(CancellationToken cancel)
+    /// <summary>Everything that speaks against this target, before anything is fetched or written. What may disturb becomes a finding.</summary>
+    public async Task CheckAsync(ICollection<Finding> findings, CancellationToken cancel)
     {
         CheckProtected();
         var exists = await ExistsAsync(session, request.Target.Database, cancel);
@@ -39,6 +39,7 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
 
         await CheckExtensionsAsync(cancel);
         if (!request.NoOwner) await CheckRolesAsync(cancel);
+        if (request.Mode == RestoreMode.Empty) await CheckEventTriggersAsync(findings, cancel);
     }
 
     public static async Task<bool> ExistsAsync(NpgsqlConnection session, string database, CancellationToken cancel)
@@ -77,6 +78,21 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
         if (missing.Count == 0) return;
         throw Unfit($"{request.Target.Host} lacks the roles {string.Join(", ", missing)} that own objects or hold grants in the backup",
             $"Add --no-owner to leave owners and grants out, or create them first: {string.Join(" ", missing.Select(r => $"CREATE ROLE {TableName.Quote(r)};"))}");
+    }
+
+    // A provider's (or a team's own) event trigger runs with every CREATE of the restore, and what it raises ends the restore.
+    private async Task CheckEventTriggersAsync(ICollection<Finding> findings, CancellationToken cancel)
+    {
+        var triggers = await NamesAsync("SELECT evtname::text FROM pg_event_trigger WHERE evtenabled <> 'D'", cancel);
+        if (triggers.Count == 0) return;
+        findings.Add(new Finding
+        {
+            Severity = Severity.Warning,
+            Code = "target.eventTriggers",
+            Subject = request.Target.Database,
+            Sentence = $"{request.Target} has event triggers, which run with every statement of the restore: {string.Join(", ", triggers.Order(StringComparer.Ordinal))}",
+            NextStep = $"If the restore fails in one of them, disable it meanwhile: {string.Join(" ", triggers.Order(StringComparer.Ordinal).Select(t => $"ALTER EVENT TRIGGER {TableName.Quote(t)} DISABLE;"))}",
+        });
     }
 
     private async Task<long> UserObjectsAsync(CancellationToken cancel)

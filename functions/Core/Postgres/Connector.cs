@@ -52,6 +52,9 @@ public static class Connector
             },
         PostgresException { SqlState: PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow } p =>
             new BackupException(ErrorCode.SourceLost, $"{target} ended the session: {p.MessageText}", "Run it again when the server is up.", e) { IsTransient = true },
+        PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } p =>
+            new BackupException(ErrorCode.SourceLimits, $"{target} has the encoding SQL_ASCII and a table, column or other name that is no UTF-8 text: {p.MessageText}",
+                "Rename it: names are written into the manifest, which is UTF-8. Rows may hold any bytes.", e),
         PostgresException p => new BackupException(ErrorCode.SourceUnreachable, $"{target} says: {p.MessageText} (SQLSTATE {p.SqlState})",
             "Mend what the message names; then run it again.", e),
         { InnerException: SocketException s } => new BackupException(ErrorCode.SourceUnreachable, $"{target} cannot be reached: {s.Message}",

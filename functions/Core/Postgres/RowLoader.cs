@@ -25,6 +25,7 @@ public sealed class RowLoader : IAsyncDisposable
     public static async Task AnalyzeAsync(ConnectionTarget target, CancellationToken cancel)
     {
         await using var connection = await Connector.OpenAsync(target, "backup restore", cancel);
+        await SessionSettings.PinAsync(connection, SessionSettings.Loading, cancel);
         await using var analyze = new NpgsqlCommand("SET synchronous_commit = on; ANALYZE", connection);
         await analyze.ExecuteNonQueryAsync(cancel);
     }

@@ -35,8 +35,18 @@ public static class SessionSettings
     public static IReadOnlyList<KeyValuePair<string, string>> Loading(int serverMajor) =>
         [.. Output, new("default_transaction_read_only", "off"), new("synchronous_commit", "off"), .. Timeouts(serverMajor)];
 
+    /// <summary>For sessions that look at a target, make, rename and remove databases: a default of the target must not stop them half-way.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> Administering(int serverMajor) => [new("default_transaction_read_only", "off"), .. Timeouts(serverMajor)];
+
     public static string ToSql(IEnumerable<KeyValuePair<string, string>> settings) =>
         string.Join(' ', settings.Select(s => $"SET {s.Key} = {TableName.Literal(s.Value)};"));
+
+    public static async Task PinAsync(NpgsqlConnection session, Func<int, IReadOnlyList<KeyValuePair<string, string>>> settings, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        await using var pin = new NpgsqlCommand(ToSql(settings(session.PostgreSqlVersion.Major)), session);
+        await pin.ExecuteNonQueryAsync(cancel);
+    }
 
     /// <summary>Fails when a value did not arrive: a proxy that drops settings would change the text of the rows.</summary>
     public static async Task VerifyAsync(NpgsqlConnection session, IEnumerable<KeyValuePair<string, string>> settings, CancellationToken cancel)

@@ -54,10 +54,9 @@ public sealed class SnapshotSession : IAsyncDisposable
         try
         {
             await PoolerProbe.CheckSessionsAsync(connection, target, cancel);
+            await SessionSettings.PinAsync(connection, SessionSettings.Reading, cancel);
             var server = await ServerFacts.ReadAsync(connection, cancel);
-            var settings = SessionSettings.Reading(server.Major);
-            await ExecuteAsync(connection, SessionSettings.ToSql(settings), cancel);
-            await SessionSettings.VerifyAsync(connection, settings, cancel);
+            await SessionSettings.VerifyAsync(connection, SessionSettings.Reading(server.Major), cancel);
             var session = new SnapshotSession(target, connection, server);
             await session.TakeAdvisoryLockAsync(cancel);
             return session;

@@ -16,4 +16,22 @@ public sealed class ToolProcessTests
             """);
         Assert.Equal(["""psql:<stdin>:3: ERROR:  23514: new row for relation "t" violates check constraint "c" """.TrimEnd(), "LOCATION:  ExecConstraints, execMain.c:2038"], lines);
     }
+
+    [Fact]
+    public void A_row_with_newlines_in_its_values_is_not_passed_on_either()
+    {
+        var lines = ToolProcess.ErrorLines(
+            """
+            pg_restore: error: could not execute query: ERROR:  duplicate key value violates unique constraint "u"
+            DETAIL:  Key (v)=(first line
+            hunter2
+            last line) already exists.
+            Command was: ALTER TABLE ONLY t ADD CONSTRAINT u UNIQUE (v);
+            HINT:  none
+            CONTEXT:  COPY t, line 1: "a
+            hunter3"
+            """);
+        Assert.Equal(["""pg_restore: error: could not execute query: ERROR:  duplicate key value violates unique constraint "u" """.TrimEnd(),
+            "Command was: ALTER TABLE ONLY t ADD CONSTRAINT u UNIQUE (v);", "HINT:  none"], lines);
+    }
 }

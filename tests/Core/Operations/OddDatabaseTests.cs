@@ -53,6 +53,17 @@ public sealed class OddDatabaseTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Sql_ascii_with_a_name_that_is_no_text_is_refused_in_words()
+    {
+        await using var source = await postgres.CreateDatabaseAsync("rawnames", "template0", "SQL_ASCII", "C");
+        await Database.SqlAsync(source.Url, """DO $$ BEGIN EXECUTE E'CREATE TABLE "gr\xF6\xDFe" (v text)'; END $$""");
+        var e = await Assert.ThrowsAsync<BackupException>(() => _lab.RunAsync(source.Url));
+        Assert.Equal(ErrorCode.SourceLimits, e.Code);
+        Assert.Contains("SQL_ASCII", e.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFiles(_lab.VaultFolder, "*", SearchOption.AllDirectories).Where(f => !f.Contains("/.partial/", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task An_empty_database()
     {
         await using var source = await postgres.CreateDatabaseAsync("empty", "template0");

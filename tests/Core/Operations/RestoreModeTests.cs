@@ -65,6 +65,20 @@ public sealed class RestoreModeTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Event_triggers_of_an_empty_target_are_named_before_they_can_surprise()
+    {
+        await using var target = await postgres.CreateDatabaseAsync("watched");
+        // Its function lies where a provider's would: in a schema that is no user's.
+        await Database.SqlAsync(target.Url, """
+            SET allow_system_table_mods = on; CREATE FUNCTION pg_catalog.provided() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+            CREATE EVENT TRIGGER "on ddl" ON ddl_command_end EXECUTE FUNCTION pg_catalog.provided();
+            """);
+        var finding = Assert.Single((await _lab.RestoreAsync(target.Url, RestoreMode.Empty)).Findings);
+        Assert.Equal("target.eventTriggers", finding.Code);
+        Assert.Contains("ALTER EVENT TRIGGER \"on ddl\" DISABLE;", finding.NextStep, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Create_refuses_a_name_that_is_taken()
     {
         await using var target = await postgres.CreateDatabaseAsync("taken");
