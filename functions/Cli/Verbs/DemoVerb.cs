@@ -108,7 +108,7 @@ public static class DemoVerb
         Say("4. Now the bad day: somebody drops a table and wipes a column.");
         await ExecuteAsync(cluster, Database, "DROP TABLE payments CASCADE; UPDATE customers SET home = NULL", cancel);
         var all = TableChoice.Choose(manifest, []);
-        var damage = await new DatabaseComparer(source, manifest, Comparison.Full, 2).CompareAsync(all, cancel);
+        var damage = (await new DatabaseComparer(source, manifest, Comparison.Full, 2).CompareAsync(all, cancel)).Differences().ToList();
         foreach (var difference in damage) Say($"   {difference}");
 
         Say($"5. backup restore {manifest.Id} --target …/{Restored} --create --compare full");
