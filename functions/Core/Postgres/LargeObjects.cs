@@ -24,14 +24,13 @@ public static class LargeObjects
         return new LargeObjectFact(count, RowMeter.Format(meter.Sum));
     }
 
-    // One line per slice: oid, offset, bytes in hex; an empty object has one line. Each step depends on the one before it, so that an object is
-    // opened, measured and closed in this order.
+    // One line per slice: oid, offset, bytes in hex; an empty object has one line. The size is a subquery of each row, opened, measured and closed from left
+    // to right: as joins the planner would remember the size of one descriptor, whose number the next object gets again.
     private static readonly string CopySql = string.Create(CultureInfo.InvariantCulture, $"""
-        COPY (SELECT m.oid, part.at, lo_get(m.oid, part.at, {Slice})
-              FROM pg_catalog.pg_largeobject_metadata m,
-                   LATERAL (SELECT lo_open(m.oid, {ForReading}) AS descriptor) opened,
-                   LATERAL (SELECT lo_lseek64(opened.descriptor, 0, 2) AS bytes) measured,
-                   LATERAL (SELECT measured.bytes + lo_close(opened.descriptor) AS bytes) closed,
-                   LATERAL generate_series(0, greatest(closed.bytes - 1, 0), {Slice}) part(at)) TO STDOUT
+        COPY (SELECT part.oid, part.at, lo_get(part.oid, part.at, {Slice})
+              FROM (SELECT sized.oid, generate_series(0, greatest(sized.bytes - 1, 0), {Slice}) AS at
+                    FROM (SELECT m.oid, (SELECT lo_lseek64(o.descriptor, 0, 2) + lo_close(o.descriptor)
+                                         FROM (SELECT lo_open(m.oid, {ForReading}) AS descriptor OFFSET 0) o) AS bytes
+                          FROM pg_catalog.pg_largeobject_metadata m OFFSET 0) sized) part) TO STDOUT
         """);
 }

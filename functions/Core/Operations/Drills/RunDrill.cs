@@ -26,7 +26,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         var trial = new Trial(request);
         try
         {
-            if (request.Backup.Manifest is { } manifest) await TryAsync(trial, manifest, cancel);
+            if (request.Backup.Manifest is { } manifest) await TryAsync(trial, manifest, started.Ticks, cancel);
             else trial.Fail(ErrorCode.BackupDamaged, request.Backup.Prefix + VaultKeys.ManifestName, request.Backup.Problem!, "Use another backup, or fetch this manifest from a copy of the vault.");
         }
         catch (BackupException) when (cancel.IsCancellationRequested)
@@ -46,13 +46,13 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
             trial.Fail(new BackupException(ErrorCode.ToolFailed, $"a file could not be read or written: {e.Message}", "Look at the machine's disk; then run it again.", e));
         }
 
-        var report = Report(trial, started.At, Stopwatch.GetElapsedTime(started.Ticks));
+        var report = Report(trial, started.At, trial.Total ?? Stopwatch.GetElapsedTime(started.Ticks));
         if (request.Record)
             await new BackupCatalog(request.Vault).AttachAsync(request.Backup.Prefix, new ResultName(ProofKind.Drill, report.Verdict, report.At), VerifyResults.Write(report), cancel);
         return report;
     }
 
-    private async Task TryAsync(Trial trial, Manifest manifest, CancellationToken cancel)
+    private async Task TryAsync(Trial trial, Manifest manifest, long started, CancellationToken cancel)
     {
         var request = trial.Request;
         CheckDisk(manifest);
@@ -82,6 +82,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         trial.Checks = await DrillChecks.AskAsync(target with { User = loader }, request.Checks, manifest.Snapshot.Time, request.CheckTimeout, cancel);
         trial.JudgeChecks();
         trial.Verify = Stopwatch.GetElapsedTime(verifying);
+        trial.Total = Stopwatch.GetElapsedTime(started); // taking the server down again is no part of a recovery
     }
 
     private async Task RestoreAsync(Trial trial, ConnectionTarget target, string loader, CancellationToken cancel)
@@ -181,6 +182,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         public ConnectionTarget? Target { get; set; }
         public TimeSpan Prepare { get; set; }
         public TimeSpan Verify { get; set; }
+        public TimeSpan? Total { get; set; }
         public IReadOnlyList<StepTime> Steps { get; set; } = [];
         public RestoreReport? Restored { get; set; }
         public ComparisonResult? Compared { get; set; }
@@ -225,7 +227,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         {
             Findings.Add(finding);
             // The worst one counts: a difference that was seen stays one, whatever else could not be tried.
-            if (Verdict != Verdict.Fail) Verdict = verdict == Verdict.Pass ? Verdict : verdict;
+            if (Verdict != Verdict.Fail) Verdict = verdict;
         }
     }
 }
