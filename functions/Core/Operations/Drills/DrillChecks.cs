@@ -79,6 +79,7 @@ public static class DrillChecks
     // As text, under settings that make one spelling of it; the search path stays the database's own, as the application has it.
     private static async Task<(string? Answer, string? Trouble)> AskAsync(NpgsqlConnection session, string sql, TimeSpan timeout, CancellationToken cancel)
     {
+        if (string.IsNullOrWhiteSpace(sql)) return (null, "it asks nothing");
         var settings = SessionSettings.Output.Where(s => s.Key != "search_path")
             .Append(new("statement_timeout", ((long)timeout.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)));
         await using (var begin = new NpgsqlCommand($"{SessionSettings.ToSql(settings)} BEGIN TRANSACTION READ ONLY;", session)) await begin.ExecuteNonQueryAsync(cancel);

@@ -14,10 +14,10 @@ internal static class DrillFacts
     {
         await using var session = await Connector.OpenAsync(target, "backup compare", cancel);
         await using var command = new NpgsqlCommand("""
-            SELECT c.convalidated, format('%I on %I.%I', c.conname, n.nspname, coalesce(r.relname, t.typname))
+            SELECT c.convalidated, c.conname::text, n.nspname::text, coalesce(r.relname, t.typname)::text
             FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
             LEFT JOIN pg_class r ON r.oid = c.conrelid LEFT JOIN pg_type t ON t.oid = c.contypid
-            WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 2
+            WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 3, 4, 2
             """, session);
         await using var row = await command.ExecuteReaderAsync(cancel);
         var validated = 0;
@@ -25,7 +25,7 @@ internal static class DrillFacts
         while (await row.ReadAsync(cancel))
         {
             if (row.GetBoolean(0)) validated++;
-            else not.Add(row.GetString(1));
+            else not.Add($"{row.GetString(1)} on {new TableName(row.GetString(2), row.GetString(3))}");
         }
 
         return new ConstraintFacts(validated, not);

@@ -161,8 +161,11 @@ public static class HtmlReport
     private static string Span(TimeSpan span) => string.Create(CultureInfo.InvariantCulture,
         $"{(span.TotalDays >= 3 ? $"{span.TotalDays:0.#} days" : span.TotalHours >= 1.5 ? $"{span.TotalHours:0.#} hours" : span.TotalMinutes >= 2 ? $"{span.TotalMinutes:0.#} minutes" : $"{span.TotalSeconds:0} s")}");
 
-    // A control character would be shown as nothing.
-    private static string Visible(string text) => text.Any(char.IsControl) ? string.Concat(text.Select(c => c == '\n' ? "\\n" : char.IsControl(c) ? $"\\x{(int)c:x2}" : $"{c}")) : text;
+    // A control character would be shown as nothing, and one for the direction of writing would turn what stands around it.
+    private static string Visible(string text) => !text.Any(IsInvisible) ? text
+        : string.Concat(text.Select(c => c == '\n' ? "\\n" : IsInvisible(c) ? $"\\u{(int)c:x4}" : $"{c}"));
+
+    private static bool IsInvisible(char c) => char.IsControl(c) || c is '\u200e' or '\u200f' or (>= '\u202a' and <= '\u202e') or (>= '\u2066' and <= '\u2069');
 
     private static string Style()
     {
