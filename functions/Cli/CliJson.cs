@@ -5,6 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 using Backup.Cli.Verbs;
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Operations.Drills;
 
 namespace Backup.Cli;
 
@@ -19,6 +20,7 @@ namespace Backup.Cli;
 [JsonSerializable(typeof(VerifyResult))]
 [JsonSerializable(typeof(RestoreReport))]
 [JsonSerializable(typeof(ThawReport))]
+[JsonSerializable(typeof(DrillReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(DemoReport))]
 public sealed partial class CliJson : JsonSerializerContext
@@ -34,7 +36,7 @@ public sealed partial class CliJson : JsonSerializerContext
         {
             new WordConverter<Severity>(), new WordConverter<Tier>(), new WordConverter<BackupKind>(), new WordConverter<Provider>(),
             new WordConverter<LockMode>(), new WordConverter<ArtifactRole>(), new WordConverter<RunOutcome>(), new WordConverter<VerifyLevel>(),
-            new WordConverter<Comparison>(), new WordConverter<Health>(),
+            new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<Verdict>(),
         },
     });
 

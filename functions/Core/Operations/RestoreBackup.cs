@@ -17,6 +17,9 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
     private readonly List<Finding> _findings = [];
     private long _bytesRead;
 
+    /// <summary>What has been done so far, also after a failure.</summary>
+    public IReadOnlyList<StepTime> Steps => _steps;
+
     public async Task<RestoreReport> ExecuteAsync(RestoreRequest request, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -61,14 +64,20 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             var archive = Path.Combine(work.Folder, "base.dump");
             await StepAsync("fetch", () => FetchAsync(request, basis, archive, cancel));
             await target.MakeAsync(clock.GetUtcNow(), cancel);
-            var restore = new ArchiveRestore(archive, postgres, machine, target.Working, target.Server.Major, request.NoOwner, work.Folder);
-            var plan = await EntriesAsync(restore, chosen, target.Server.IsSuperuser, cancel);
+            var restore = new ArchiveRestore(archive, postgres, machine, target.Working, target.Server.Major, request, work.Folder);
+            var plan = await RestorePlan.MakeAsync(restore, chosen, request, target.Server.IsSuperuser, cancel);
             await StepAsync("schema", () => restore.SectionAsync("pre-data", plan.PreData, 1, cancel));
+            plan = await plan.WithoutMissingAsync(manifest, request, target.Working, cancel);
             await StepAsync("data", () => LoadAsync(request, manifest, target, restore, plan.Data, chunks, cancel));
-            await StepAsync("indexes", () => restore.SectionAsync("post-data", plan.PostData, request.Jobs, cancel));
-            await StepAsync("compare", () => Task.WhenAll(
+            await StepAsync("indexes", async () =>
+            {
+                await restore.SectionAsync("post-data", plan.Checks, 1, cancel, request.LoadAs);
+                await restore.SectionAsync("post-data", plan.PostData, request.Jobs, cancel);
+                await restore.SectionAsync("post-data", plan.Unowned, 1, cancel, unowned: true);
+            });
+            await StepAsync(request.Comparison is null ? "analyze" : "compare", () => Task.WhenAll(
                 RowLoader.AnalyzeAsync(target.Working, cancel),
-                new DatabaseComparer(target.Working, manifest, request.Comparison, request.Jobs).CheckAsync(chosen, cancel)));
+                request.Comparison is { } how ? new DatabaseComparer(target.Working, manifest, how, request.Jobs).CheckAsync(chosen, cancel) : Task.CompletedTask));
             await target.ApplySettingsAsync(_findings, cancel);
             var kept = await target.SwapAsync(clock.GetUtcNow(), cancel);
             return new RestoreReport
@@ -81,6 +90,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
                 BytesRead = Interlocked.Read(ref _bytesRead),
                 Compared = request.Comparison,
                 Steps = _steps,
+                OfIgnoredExtensions = plan.OfIgnoredExtensions,
                 LeftOut = [.. plan.LeftOut.Select(e => e.Description["FK CONSTRAINT ".Length..])],
                 Findings = _findings,
             };
@@ -132,20 +142,6 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         if (await ArtifactReader.StoredDifferenceAsync(request.Vault, _tools, artifact, Count, cancel) is { } difference) throw ArtifactReader.Damaged(difference);
     }
 
-    private sealed record Plan(
-        IReadOnlyList<ArchiveEntry> PreData, IReadOnlyList<ArchiveEntry> Data, IReadOnlyList<ArchiveEntry> PostData, IReadOnlyList<ArchiveEntry> LeftOut);
-
-    private static async Task<Plan> EntriesAsync(ArchiveRestore restore, TableChoice chosen, bool isSuperuser, CancellationToken cancel)
-    {
-        // The comment of an extension belongs to its owner, which at a provider is never the login role.
-        var all = (await restore.ListAsync(cancel)).Where(e => isSuperuser || !e.Description.StartsWith("COMMENT - EXTENSION ", StringComparison.Ordinal)).ToList();
-        if (chosen.IsAll) return new Plan(all, all, all, []);
-        var dangling = await restore.DanglingForeignKeysAsync(all, chosen.Sql, cancel);
-        var data = all.Where(e => !e.IsTableData || chosen.Includes(e)).Where(e => !e.Description.StartsWith("BLOB", StringComparison.Ordinal)).ToList();
-        var post = all.Except(dangling).Where(e => !e.Description.StartsWith("MATERIALIZED VIEW DATA ", StringComparison.Ordinal)).ToList();
-        return new Plan(all, data, post, dangling);
-    }
-
     private async Task LoadAsync(
         RestoreRequest request, Manifest manifest, RestoreTarget target, ArchiveRestore restore,
         IReadOnlyList<ArchiveEntry> data, IReadOnlyList<Artifact> chunks, CancellationToken cancel)
@@ -156,7 +152,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         var settings = SessionSettings.Loading(target.Server.Major);
         async Task WorkAsync()
         {
-            await using var loader = await RowLoader.OpenAsync(target.Working, settings, stop.Token);
+            await using var loader = await RowLoader.OpenAsync(request.LoadAs is { } user ? target.Working with { User = user } : target.Working, settings, stop.Token);
             while (true)
             {
                 Artifact? chunk;
@@ -169,7 +165,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             }
         }
 
-        List<Func<Task>> parts = [() => restore.SectionAsync("data", data, 1, stop.Token)];
+        List<Func<Task>> parts = [() => restore.SectionAsync("data", data, 1, stop.Token, request.LoadAs)];
         for (var i = 0; i < Math.Min(request.Jobs, chunks.Count); i++) parts.Add(WorkAsync);
         await FirstFailure.WhenAllAsync(parts, stop, () => null, cancel);
     }
@@ -212,7 +208,13 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
     {
         progress?.Report(new Progress(name) { IsStep = true });
         var started = Stopwatch.GetTimestamp();
-        await work();
-        _steps.Add(new StepTime(name, Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3)));
+        try
+        {
+            await work();
+        }
+        finally
+        {
+            _steps.Add(new StepTime(name, Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3)));
+        }
     }
 }

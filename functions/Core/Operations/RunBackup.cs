@@ -92,7 +92,12 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         await session.CommitAsync(cancel);
 
         var expiresAt = request.Retention?.Keep.GetValueOrDefault(tier)?.AddTo(id.Time);
-        facts = facts with { Sequences = [.. facts.Sequences.Zip(after, (b, a) => b with { After = a.After, CalledAfter = a.CalledAfter })] };
+        facts = facts with
+        {
+            Sequences = [.. facts.Sequences.Zip(after, (b, a) => b with { After = a.After, CalledAfter = a.CalledAfter })],
+            LargeObjects = streams.LargeObjects,
+            MaterializedViews = streams.MaterializedViews,
+        };
         var manifest = new Manifest
         {
             SchemaVersion = Manifest.CurrentVersion,

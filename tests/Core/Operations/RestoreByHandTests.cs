@@ -113,5 +113,5 @@ public sealed class RestoreByHandTests(PostgresFixture postgres)
         return await error;
     }
 
-    private static string ThrowawayClusterUser => Backup.Core.Postgres.ThrowawayCluster.SuperUser;
+    private static string ThrowawayClusterUser => "postgres";
 }
