@@ -8,9 +8,9 @@ namespace Backup.Core.Operations;
 /// <summary>A foreign key of an archive: quoted names of the table that has it and of the one that it points to, its own name as SQL, the statement without semicolon.</summary>
 public sealed record ForeignKey(ArchiveEntry Entry, string From, string To, string Name, string Statement)
 {
-    /// <summary>True when the entry is the comment on this constraint.</summary>
+    /// <summary>True when the entry is the comment on this constraint (or on one of the same name): the list has the name as SQL.</summary>
     public bool IsCommented(ArchiveEntry entry) => entry.Description.StartsWith("COMMENT ", StringComparison.Ordinal)
-        && entry.Description.Contains($" CONSTRAINT {Name.Trim('"').Replace("\"\"", "\"", StringComparison.Ordinal)} ON ", StringComparison.Ordinal);
+        && entry.Description.Contains($" CONSTRAINT {Name.Replace('\n', ' ')} ON ", StringComparison.Ordinal);
 }
 
 /// <summary>

@@ -146,6 +146,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         IReadOnlyList<ArchiveEntry> PreData, IReadOnlyList<ArchiveEntry> Data, IReadOnlyList<ArchiveEntry> PostData, IReadOnlyList<ArchiveEntry> LeftOut,
         IReadOnlyList<ForeignKey> Late, IReadOnlyList<ArchiveEntry> LateComments)
     {
+        /// <summary>Comments on keys that exist now: one on a missing key is an error.</summary>
         public IEnumerable<ArchiveEntry> CommentsOn(IReadOnlyList<ForeignKey> made) => LateComments.Where(c => made.Any(k => k.IsCommented(c)));
     }
 
@@ -158,7 +159,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         // Foreign keys of the chosen tables that point to tables whose rows are not restored cannot hold.
         var dangling = chosen.IsAll ? [] : keys.Where(k => chosen.Sql.Contains(k.From) && !chosen.Sql.Contains(k.To)).ToList();
         var late = keys.Except(dangling).Where(k => incremented.Contains(k.From) || incremented.Contains(k.To)).ToList();
-        var comments = all.Where(e => late.Any(k => k.IsCommented(e))).ToList();
+        var comments = all.Where(e => late.Concat(dangling).Any(k => k.IsCommented(e))).ToList();
         var data = chosen.IsAll ? all
             : all.Where(e => !e.IsTableData || chosen.Includes(e)).Where(e => !e.Description.StartsWith("BLOB", StringComparison.Ordinal)).ToList();
         var post = all.Except(dangling.Select(k => k.Entry)).Except(late.Select(k => k.Entry)).Except(comments)
