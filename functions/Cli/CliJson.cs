@@ -6,6 +6,7 @@ using Backup.Cli.Verbs;
 using Backup.Core.Model;
 using Backup.Core.Operations;
 using Backup.Core.Operations.Drills;
+using Backup.Core.Operations.Increments;
 
 namespace Backup.Cli;
 
@@ -15,6 +16,7 @@ namespace Backup.Cli;
 /// </summary>
 [JsonSerializable(typeof(CheckReport))]
 [JsonSerializable(typeof(RunListReport))]
+[JsonSerializable(typeof(IncrementListReport))]
 [JsonSerializable(typeof(ListReport))]
 [JsonSerializable(typeof(ShowReport))]
 [JsonSerializable(typeof(VerifyResult))]
@@ -36,7 +38,7 @@ public sealed partial class CliJson : JsonSerializerContext
         {
             new WordConverter<Severity>(), new WordConverter<Tier>(), new WordConverter<BackupKind>(), new WordConverter<Provider>(),
             new WordConverter<LockMode>(), new WordConverter<ArtifactRole>(), new WordConverter<RunOutcome>(), new WordConverter<VerifyLevel>(),
-            new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<Verdict>(),
+            new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<Verdict>(), new WordConverter<IncrementMode>(), new WordConverter<IncrementOutcome>(),
         },
     });
 

@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using Backup.Core.Catalog;
 using Backup.Core.Machine;
 using Backup.Core.Model;
+using Backup.Core.Operations.Increments;
 using Backup.Core.Postgres;
 using Backup.Core.Storage;
 
@@ -53,7 +55,8 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         await using var target = await RestoreTarget.OpenAsync(request, cancel);
         await StepAsync("check", async () =>
         {
-            await CheckStoredAsync(request, manifest, [basis, .. chunks], cancel);
+            await CheckStoredAsync(request.Vault, request.Backup, manifest, [basis, .. chunks], cancel);
+            foreach (var increment in request.Increments) await CheckStoredAsync(request.Vault, increment, increment.Manifest!, increment.Manifest!.Artifacts, cancel);
             await target.CheckAsync(_findings, cancel);
             foreach (var finding in _findings) progress?.Report(new Progress($"warning: {finding.Sentence} → {finding.NextStep}") { IsStep = true });
         });
@@ -65,19 +68,24 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             await StepAsync("fetch", () => FetchAsync(request, basis, archive, cancel));
             await target.MakeAsync(clock.GetUtcNow(), cancel);
             var restore = new ArchiveRestore(archive, postgres, machine, target.Working, target.Server.Major, request, work.Folder);
-            var plan = await RestorePlan.MakeAsync(restore, chosen, request, target.Server.IsSuperuser, cancel);
+            var increments = new ApplyIncrements(request, target.Working, target.Server, _tools, chosen, Count);
+            var plan = await RestorePlan.MakeAsync(restore, chosen, increments.Sql, request, target.Server.IsSuperuser, cancel);
             await StepAsync("schema", () => restore.SectionAsync("pre-data", plan.PreData, 1, cancel));
             plan = await plan.WithoutMissingAsync(manifest, request, target.Working, cancel);
             await StepAsync("data", () => LoadAsync(request, manifest, target, restore, plan.Data, chunks, cancel));
-            await StepAsync("indexes", async () =>
+            var expected = manifest;
+            if (increments.Sql.Count > 0) await StepAsync("increments", async () => expected = await increments.ApplyAsync(cancel));
+            await StepAsync("indexes", () => increments.IndexesAsync(async () =>
             {
                 await restore.SectionAsync("post-data", plan.Checks, 1, cancel, request.LoadAs);
                 await restore.SectionAsync("post-data", plan.PostData, request.Jobs, cancel);
                 await restore.SectionAsync("post-data", plan.Unowned, 1, cancel, unowned: true);
-            });
+            }, cancel));
+            if (plan.Late.Count > 0)
+                await StepAsync("foreign keys", async () => await restore.SectionAsync("post-data", [.. plan.CommentsOn(await increments.MakeForeignKeysAsync(plan.Late, cancel))], 1, cancel));
             await StepAsync(request.Comparison is null ? "analyze" : "compare", () => Task.WhenAll(
                 RowLoader.AnalyzeAsync(target.Working, cancel),
-                request.Comparison is { } how ? new DatabaseComparer(target.Working, manifest, how, request.Jobs).CheckAsync(chosen, cancel) : Task.CompletedTask));
+                request.Comparison is { } how ? new DatabaseComparer(target.Working, expected, how, request.Jobs).CheckAsync(chosen, cancel) : Task.CompletedTask));
             await target.ApplySettingsAsync(_findings, cancel);
             var kept = await target.SwapAsync(clock.GetUtcNow(), cancel);
             return new RestoreReport
@@ -85,14 +93,16 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
                 Id = manifest.Id,
                 Target = target.Working.ToString(),
                 KeptAs = kept,
-                Rows = manifest.Fingerprints.Where(f => chosen.Includes(f)).Sum(f => f.Rows ?? 0),
+                SnapshotTime = manifest.Snapshot.Time,
+                Increments = increments.Applied,
+                Rows = expected.Fingerprints.Where(f => chosen.Includes(f)).Sum(f => f.Rows ?? 0),
                 Tables = manifest.Fingerprints.Count(chosen.Includes),
                 BytesRead = Interlocked.Read(ref _bytesRead),
                 Compared = request.Comparison,
                 Steps = _steps,
                 OfIgnoredExtensions = plan.OfIgnoredExtensions,
                 LeftOut = [.. plan.LeftOut.Select(e => e.Description["FK CONSTRAINT ".Length..])],
-                Findings = _findings,
+                Findings = [.. increments.Findings, .. _findings],
             };
         }
         catch
@@ -103,9 +113,9 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         }
     }
 
-    private static async Task CheckStoredAsync(RestoreRequest request, Manifest manifest, IReadOnlyList<Artifact> needed, CancellationToken cancel)
+    private static async Task CheckStoredAsync(IVault vault, CatalogEntry entry, Manifest manifest, IReadOnlyList<Artifact> needed, CancellationToken cancel)
     {
-        var objects = await Stored.ListAsync(request.Vault, request.Backup, cancel);
+        var objects = await Stored.ListAsync(vault, entry, cancel);
         if (Stored.Differences(manifest with { Artifacts = needed }, objects) is { Count: > 0 } wrong)
             throw ArtifactReader.Damaged($"{manifest.Id} is not complete: {string.Join("; ", wrong)}");
         if (Stored.Cold(needed, objects) is { Count: > 0 } cold)

@@ -21,31 +21,47 @@ internal sealed record RestorePlan
     public IReadOnlyList<ArchiveEntry> LeftOut { get; init; } = [];
     public IReadOnlyList<TableName> OfIgnoredExtensions { get; init; } = [];
 
+    /// <summary>Foreign keys from or to a table that is newer than the rest, because of increments: they may not hold.</summary>
+    public IReadOnlyList<ForeignKey> Late { get; init; } = [];
+    public IReadOnlyList<ArchiveEntry> LateComments { get; init; } = [];
+
+    /// <summary>Comments on keys that exist now: one on a missing key is an error.</summary>
+    public IEnumerable<ArchiveEntry> CommentsOn(IReadOnlyList<ForeignKey> made) => LateComments.Where(c => made.Any(k => k.IsCommented(c)));
+
+    /// <param name="restore">The archive.</param>
+    /// <param name="chosen">Tables whose rows are wanted.</param>
+    /// <param name="incremented">Quoted names of tables that increments bring forward.</param>
+    /// <param name="request">Of the restore.</param>
+    /// <param name="isSuperuser">Of the role that restores.</param>
+    /// <param name="cancel">Stops.</param>
     public static async Task<RestorePlan> MakeAsync(
-        ArchiveRestore restore, TableChoice chosen, RestoreRequest request, bool isSuperuser, CancellationToken cancel)
+        ArchiveRestore restore, TableChoice chosen, IReadOnlySet<string> incremented, RestoreRequest request, bool isSuperuser, CancellationToken cancel)
     {
         var ignored = request.IgnoreExtensions.SelectMany(e => (string[])[$"EXTENSION - {e} ", $"COMMENT - EXTENSION {e} "]).ToList();
         // The comment of an extension belongs to its owner, which at a provider is never the login role.
         var all = (await restore.ListAsync(cancel))
             .Where(e => isSuperuser || !Is(e, "COMMENT - EXTENSION"))
             .Where(e => !ignored.Exists(i => $"{e.Description} ".StartsWith(i, StringComparison.Ordinal))).ToList();
-        if (!chosen.IsAll)
-        {
-            var dangling = await restore.DanglingForeignKeysAsync(all, chosen.Sql, cancel);
-            return new RestorePlan
-            {
-                PreData = all,
-                Data = [.. all.Where(e => !e.IsTableData || chosen.Includes(e)).Where(e => !e.Description.StartsWith("BLOB", StringComparison.Ordinal))],
-                PostData = [.. all.Except(dangling).Where(e => !Is(e, "MATERIALIZED VIEW DATA"))],
-                LeftOut = dangling,
-            };
-        }
-
-        if (request.LoadAs is null) return new RestorePlan { PreData = all, Data = all, PostData = all };
-        var checks = all.Where(e => Is(e, "CHECK CONSTRAINT")).ToList();
-        var unowned = all.Where(e => Is(e, "PUBLICATION") || Is(e, "EVENT TRIGGER") || Is(e, "SUBSCRIPTION")
+        var keys = chosen.IsAll && incremented.Count == 0 ? [] : await restore.ForeignKeysAsync(all, cancel);
+        // Foreign keys of the chosen tables that point to tables whose rows are not restored cannot hold.
+        var dangling = chosen.IsAll ? [] : keys.Where(k => chosen.Sql.Contains(k.From) && !chosen.Sql.Contains(k.To)).ToList();
+        var late = keys.Except(dangling).Where(k => incremented.Contains(k.From) || incremented.Contains(k.To)).ToList();
+        var comments = all.Where(e => late.Concat(dangling).Any(k => k.IsCommented(e))).ToList();
+        var checks = request.LoadAs is null ? [] : all.Where(e => Is(e, "CHECK CONSTRAINT")).ToList();
+        var unowned = request.LoadAs is null ? [] : all.Where(e => Is(e, "PUBLICATION") || Is(e, "EVENT TRIGGER") || Is(e, "SUBSCRIPTION")
             || Is(e, "COMMENT - PUBLICATION") || Is(e, "COMMENT - EVENT TRIGGER") || Is(e, "COMMENT - SUBSCRIPTION")).ToList();
-        return new RestorePlan { PreData = all, Data = all, Checks = checks, PostData = [.. all.Except(checks).Except(unowned)], Unowned = unowned };
+        return new RestorePlan
+        {
+            PreData = all,
+            Data = chosen.IsAll ? all : [.. all.Where(e => !e.IsTableData || chosen.Includes(e)).Where(e => !e.Description.StartsWith("BLOB", StringComparison.Ordinal))],
+            Checks = checks,
+            PostData = [.. all.Except(dangling.Select(k => k.Entry)).Except(late.Select(k => k.Entry)).Except(comments).Except(checks).Except(unowned)
+                .Where(e => chosen.IsAll || !Is(e, "MATERIALIZED VIEW DATA"))],
+            Unowned = unowned,
+            LeftOut = [.. dangling.Select(k => k.Entry)],
+            Late = late,
+            LateComments = comments,
+        };
     }
 
     /// <summary>

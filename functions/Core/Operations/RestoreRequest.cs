@@ -31,6 +31,9 @@ public sealed record RestoreRequest
 {
     public required IVault Vault { get; init; }
     public required CatalogEntry Backup { get; init; }
+
+    /// <summary>Increments of <see cref="Backup"/> to apply on top, oldest first.</summary>
+    public IReadOnlyList<CatalogEntry> Increments { get; init; } = [];
     public required ConnectionTarget Target { get; init; }
     public required RestoreMode Mode { get; init; }
 
@@ -80,7 +83,13 @@ public sealed record RestoreReport
     /// <summary>Null: not compared yet.</summary>
     public Comparison? Compared { get; init; }
 
-    /// <summary>Per step, in order: check, fetch, schema, data, indexes, compare (analyze, when the caller compares).</summary>
+    /// <summary>The moment that the restored rows are from, of all tables that are not in <see cref="Increments"/>.</summary>
+    public required DateTimeOffset SnapshotTime { get; init; }
+
+    /// <summary>Tables that are newer than the backup, because increments were applied.</summary>
+    public IReadOnlyList<IncrementedTable> Increments { get; init; } = [];
+
+    /// <summary>Per step, in order: check, fetch, schema, data, (increments), indexes, (foreign keys), compare (analyze, when the caller compares).</summary>
     public required IReadOnlyList<StepTime> Steps { get; init; }
 
     /// <summary>Foreign keys that could not be restored because the table that they point to was not.</summary>
@@ -90,5 +99,10 @@ public sealed record RestoreReport
     public IReadOnlyList<TableName> OfIgnoredExtensions { get; init; } = [];
     public IReadOnlyList<Finding> Findings { get; init; } = [];
 }
+
+/// <param name="Time">The snapshot of the last increment that holds the table.</param>
+/// <param name="Increments">How many were applied.</param>
+/// <param name="Rows">New and changed rows in them.</param>
+public sealed record IncrementedTable(TableName Table, DateTimeOffset Time, int Increments, long Rows);
 
 public sealed record StepTime(string Step, double Seconds);
