@@ -76,7 +76,7 @@ public static class HtmlReport
             <dl>
             {Fact("Data as of", b.SnapshotTime is { } time ? Time(time) : "unknown", b.SnapshotTime is { } s ? $"{Span(r.StartedAt - s)} old when drilled" : null)}
             {Fact("Database", Name(b.Database), $"{Text(b.Environment ?? "unknown environment")}{(b.ServerVersion is null ? "" : $", PostgreSQL {Text(b.ServerVersion)}")}")}
-            {Fact("Backup", $"{Words.Of(b.Tier)}{(b.Kind is { } kind ? $", {Words.Of(kind)}" : "")}", b.StoredBytes is { } stored ? $"{Bytes.Text(stored)} stored; {Bytes.Text(b.DatabaseBytes ?? 0)} as a database" : null)}
+            {Fact("Backup", $"{Words.Of(b.Tier)}{(b.Kind is { } kind && Words.Of(kind) != Words.Of(b.Tier) ? $", {Words.Of(kind)}" : "")}", b.StoredBytes is { } stored ? $"{Bytes.Text(stored)} stored; {Bytes.Text(b.DatabaseBytes ?? 0)} as a database" : null)}
             {Fact("Tables equal", r.Tables.Count == 0 ? "not compared" : $"{Count(equal)} of {Count(r.Tables.Count)}", r.Tables.Count == 0 ? null : $"{Count(r.Tables.Sum(t => t.ActualRows ?? 0))} rows restored")}
             {Fact("Whole drill", Seconds(r.Seconds.Total), r.Rto is { } rto ? $"objective (RTO) {Seconds(rto.ObjectiveSeconds)}: {(rto.Met ? "met" : "NOT met")}" : "no recovery time objective in the policy")}
             {Fact("Restored with", r.Machine.Postgres is { } version ? $"PostgreSQL {Text(version)}" : "no server was started", r.Machine.Isolated switch { true => "cut off from every network", false => "not cut off from the network: the kernel did not allow it", null => null })}
@@ -152,7 +152,7 @@ public static class HtmlReport
 
     internal static string Join<T>(IEnumerable<T> items, Func<T, string> html) => string.Join('\n', items.Select(html));
 
-    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
+    private static string Time(DateTimeOffset time) => $"<span class=\"when\">{time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)}</span>";
 
     private static string Seconds(double seconds) => seconds < 120
         ? string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0} s")
