@@ -5,6 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 using Backup.Cli.Verbs;
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Storage;
 
 namespace Backup.Cli;
 
@@ -16,9 +17,11 @@ namespace Backup.Cli;
 [JsonSerializable(typeof(RunListReport))]
 [JsonSerializable(typeof(ListReport))]
 [JsonSerializable(typeof(ShowReport))]
+[JsonSerializable(typeof(Tombstone))]
 [JsonSerializable(typeof(VerifyResult))]
 [JsonSerializable(typeof(RestoreReport))]
 [JsonSerializable(typeof(ThawReport))]
+[JsonSerializable(typeof(PruneListReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(DemoReport))]
 public sealed partial class CliJson : JsonSerializerContext
@@ -34,7 +37,7 @@ public sealed partial class CliJson : JsonSerializerContext
         {
             new WordConverter<Severity>(), new WordConverter<Tier>(), new WordConverter<BackupKind>(), new WordConverter<Provider>(),
             new WordConverter<LockMode>(), new WordConverter<ArtifactRole>(), new WordConverter<RunOutcome>(), new WordConverter<VerifyLevel>(),
-            new WordConverter<Comparison>(), new WordConverter<Health>(),
+            new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<ObjectState>(),
         },
     });
 
