@@ -5,6 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 using Backup.Cli.Verbs;
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Operations.Syncing;
 using Backup.Core.Storage;
 
 namespace Backup.Cli;
@@ -18,10 +19,12 @@ namespace Backup.Cli;
 [JsonSerializable(typeof(ListReport))]
 [JsonSerializable(typeof(ShowReport))]
 [JsonSerializable(typeof(Tombstone))]
+[JsonSerializable(typeof(AuditReport))]
 [JsonSerializable(typeof(VerifyResult))]
 [JsonSerializable(typeof(RestoreReport))]
 [JsonSerializable(typeof(ThawReport))]
 [JsonSerializable(typeof(PruneListReport))]
+[JsonSerializable(typeof(SyncReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(DemoReport))]
 public sealed partial class CliJson : JsonSerializerContext

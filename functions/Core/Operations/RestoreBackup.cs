@@ -22,7 +22,10 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         ArgumentNullException.ThrowIfNull(request);
         try
         {
-            return await RestoreAsync(request, cancel);
+            var report = await RestoreAsync(request, cancel);
+            await Trail.RecordAsync(machine, clock, progress, request.Vault, VaultKeys.EnvironmentOf(request.Backup.Prefix), request.Backup.Id.Database, "restore", [report.Id],
+                "restored", $"into {report.Target}, compared by {Words.Of(report.Compared)}");
+            return report;
         }
         catch (BackupException e) when (cancel.IsCancellationRequested && (e.Code == ErrorCode.ToolFailed || e.Code == ErrorCode.RestoreFailed))
         {

@@ -31,6 +31,9 @@ public sealed class PruneBackups(MachineEnvironment machine, TimeProvider clock,
         var leftovers = survey.Remains.Where(r => IsDead(r, survey.Entries, now)).ToList();
         if (!request.DryRun)
         {
+            // Before the deed, unlike every other verb: a prune that is killed must not have removed what nobody knows of.
+            if (plan.Expired.Any())
+                await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Environment, request.Database, "prune", [.. plan.Expired.Select(d => d.Backup.Id.ToString())], "expired");
             foreach (var remains in expired) await RemoveAsync(request.Vault, remains.Prefix, cancel);
             // Increments before the backups that they build on.
             foreach (var decision in plan.Expired.OrderByDescending(d => d.Backup.Tier == Tier.Incremental).ThenBy(d => d.Backup.Id.Time))
@@ -99,7 +102,7 @@ public sealed class PruneBackups(MachineEnvironment machine, TimeProvider clock,
             Id = entry.Id.ToString(),
             Tier = entry.Tier,
             At = now,
-            Operator = $"{machine.UserName}@{machine.HostName}",
+            Operator = machine.Operator,
             Reason = decision.Reason,
             Plan = new TombstonePlan(retention.Keep.ToDictionary(k => Words.Of(k.Key), k => k.Value.ToString()), retention.MinimumKept,
                 plan.Decisions.Count(d => d.Keep), plan.Expired.Count()),
