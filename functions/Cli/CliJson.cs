@@ -7,6 +7,8 @@ using Backup.Core.Model;
 using Backup.Core.Operations;
 using Backup.Core.Operations.Drills;
 using Backup.Core.Operations.Increments;
+using Backup.Core.Operations.Syncing;
+using Backup.Core.Storage;
 
 namespace Backup.Cli;
 
@@ -19,10 +21,14 @@ namespace Backup.Cli;
 [JsonSerializable(typeof(IncrementListReport))]
 [JsonSerializable(typeof(ListReport))]
 [JsonSerializable(typeof(ShowReport))]
+[JsonSerializable(typeof(Tombstone))]
+[JsonSerializable(typeof(AuditReport))]
 [JsonSerializable(typeof(VerifyResult))]
 [JsonSerializable(typeof(RestoreReport))]
 [JsonSerializable(typeof(ThawReport))]
 [JsonSerializable(typeof(DrillReport))]
+[JsonSerializable(typeof(PruneListReport))]
+[JsonSerializable(typeof(SyncReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(DemoReport))]
 public sealed partial class CliJson : JsonSerializerContext
@@ -38,7 +44,7 @@ public sealed partial class CliJson : JsonSerializerContext
         {
             new WordConverter<Severity>(), new WordConverter<Tier>(), new WordConverter<BackupKind>(), new WordConverter<Provider>(),
             new WordConverter<LockMode>(), new WordConverter<ArtifactRole>(), new WordConverter<RunOutcome>(), new WordConverter<VerifyLevel>(),
-            new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<Verdict>(), new WordConverter<IncrementMode>(), new WordConverter<IncrementOutcome>(),
+            new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<Verdict>(), new WordConverter<IncrementMode>(), new WordConverter<IncrementOutcome>(), new WordConverter<ObjectState>(),
         },
     });
 

@@ -21,6 +21,8 @@ public static class VerbTable
             VerifyVerb.Create(context),
             RestoreVerb.Create(context),
             DrillVerb.Create(context),
+            PruneVerb.Create(context),
+            SyncVerb.Create(context),
             CheckVerb.Create(context),
             DoctorVerb.Create(context),
             DemoVerb.Create(context),

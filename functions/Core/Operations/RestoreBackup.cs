@@ -27,7 +27,14 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         ArgumentNullException.ThrowIfNull(request);
         try
         {
-            return await RestoreAsync(request, cancel);
+            var report = await RestoreAsync(request, cancel);
+            if (request.Record)
+            {
+                await Trail.RecordAsync(machine, clock, progress, request.Vault, VaultKeys.EnvironmentOf(request.Backup.Prefix), request.Backup.Id.Database, "restore",
+                    [report.Id, .. request.Increments.Select(i => i.Id.ToString())], "restored", $"into {report.Target}{(report.Compared is { } how ? $", compared by {Words.Of(how)}" : "")}");
+            }
+
+            return report;
         }
         catch (BackupException e) when (cancel.IsCancellationRequested && (e.Code == ErrorCode.ToolFailed || e.Code == ErrorCode.RestoreFailed))
         {

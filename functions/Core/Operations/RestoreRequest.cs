@@ -61,6 +61,9 @@ public sealed record RestoreRequest
     /// <summary>Left out, with the rows of their configuration tables where these are missing because of it.</summary>
     public IReadOnlyList<string> IgnoreExtensions { get; init; } = [];
 
+    /// <summary>Leave evidence in the vault's trail. A drill leaves its own.</summary>
+    public bool Record { get; init; } = true;
+
     /// <summary>Put everything into the server's default tablespace.</summary>
     public bool NoTablespaces { get; init; }
 }

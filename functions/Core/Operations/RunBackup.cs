@@ -28,7 +28,10 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         {
             try
             {
-                return await TryAsync(request, id, startedAt, cancel);
+                var report = await TryAsync(request, id, startedAt, cancel);
+                if (report.Outcome == RunOutcome.Committed)
+                    await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Environment, id.Database, "run", [id.ToString()], "committed");
+                return report;
             }
             catch (BackupException e) when (cancel.IsCancellationRequested && e.Code == ErrorCode.ToolFailed)
             {
@@ -110,7 +113,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             Kind = request.Kind,
             StartedAt = startedAt,
             FinishedAt = clock.GetUtcNow(),
-            Operator = $"{machine.UserName}@{machine.HostName}",
+            Operator = machine.Operator,
             Deployment = request.Deployment,
             Attempt = attempt,
             Totals = new Totals(artifacts.Sum(a => a.RawBytes), artifacts.Sum(a => a.StoredBytes), fingerprints.Sum(f => f.Rows ?? 0), tables.Count(t => t.HasRows)),

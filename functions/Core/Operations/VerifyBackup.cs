@@ -31,6 +31,8 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
         {
             var name = new ResultName(ProofKind.Verify, result.Verdict, result.At);
             await new BackupCatalog(vault).AttachAsync(entry.Prefix, name, VerifyResults.Write(result), cancel);
+            await Trail.RecordAsync(machine, clock, progress, vault, VaultKeys.EnvironmentOf(entry.Prefix), entry.Id.Database, "verify", [result.Id],
+                Words.Of(name.Verdict), $"level {Words.Of(level)}, {result.Findings.Count} differences");
         }
 
         return result;

@@ -48,7 +48,12 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
 
         var report = Report(trial, started.At, trial.Total ?? Stopwatch.GetElapsedTime(started.Ticks));
         if (request.Record)
+        {
             await new BackupCatalog(request.Vault).AttachAsync(request.Backup.Prefix, new ResultName(ProofKind.Drill, report.Verdict, report.At), VerifyResults.Write(report), cancel);
+            await Trail.RecordAsync(machine, clock, progress, request.Vault, VaultKeys.EnvironmentOf(request.Backup.Prefix), request.Backup.Id.Database, "drill", [report.Id],
+                Words.Of(report.Verdict), $"{report.Findings.Count} findings");
+        }
+
         return report;
     }
 
@@ -98,6 +103,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
                 Mode = RestoreMode.Create,
                 Jobs = trial.Request.Jobs,
                 Comparison = null,
+                Record = false,
                 LoadAs = loader,
                 IgnoreExtensions = trial.Request.IgnoreExtensions,
                 NoTablespaces = true,

@@ -26,7 +26,10 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
         var id = BackupId.Create(request.Database.Name, request.ScheduledTime ?? startedAt) with { IsIncrement = true };
         try
         {
-            return await TryAsync(request, id, startedAt, cancel);
+            var report = await TryAsync(request, id, startedAt, cancel);
+            if (report.Outcome == IncrementOutcome.Committed)
+                await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Environment, request.Database.Name, "incremental", [id.ToString()], "committed");
+            return report;
         }
         catch (BackupException e) when (cancel.IsCancellationRequested && e.Code == ErrorCode.ToolFailed)
         {
