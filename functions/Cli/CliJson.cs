@@ -5,40 +5,4 @@ using System.Text.Json.Serialization.Metadata;
 using Backup.Cli.Verbs;
 using Backup.Core.Model;
 using Backup.Core.Operations;
-using Backup.Core.Operations.Drills;
-
-namespace Backup.Cli;
-
-/// <summary>
-/// Every document that <c>--output json</c> prints: one JsonSerializable line per verb's report. Names are camelCase,
-/// words are spelled as in policies, absent values are left out.
-/// </summary>
-[JsonSerializable(typeof(CheckReport))]
-[JsonSerializable(typeof(RunListReport))]
-[JsonSerializable(typeof(ListReport))]
-[JsonSerializable(typeof(ShowReport))]
-[JsonSerializable(typeof(VerifyResult))]
-[JsonSerializable(typeof(RestoreReport))]
-[JsonSerializable(typeof(ThawReport))]
-[JsonSerializable(typeof(DrillReport))]
-[JsonSerializable(typeof(DoctorReport))]
-[JsonSerializable(typeof(DemoReport))]
-public sealed partial class CliJson : JsonSerializerContext
-{
-    /// <summary>The context to print with: arrows and quotes stay readable, since the output is no part of a web page.</summary>
-    public static CliJson Printed { get; } = new(new JsonSerializerOptions
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        WriteIndented = true,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters =
-        {
-            new WordConverter<Severity>(), new WordConverter<Tier>(), new WordConverter<BackupKind>(), new WordConverter<Provider>(),
-            new WordConverter<LockMode>(), new WordConverter<ArtifactRole>(), new WordConverter<RunOutcome>(), new WordConverter<VerifyLevel>(),
-            new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<Verdict>(),
-        },
-    });
-
-    public static string Write<T>(T report, JsonTypeInfo<T> type) => JsonSerializer.Serialize(report, type);
-}
+using Backup.Core.Operations.Watching;

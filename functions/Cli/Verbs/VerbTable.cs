@@ -19,10 +19,4 @@ public static class VerbTable
             ShowVerb.Create(context),
             VerifyVerb.Create(context),
             RestoreVerb.Create(context),
-            DrillVerb.Create(context),
-            CheckVerb.Create(context),
-            DoctorVerb.Create(context),
-            DemoVerb.Create(context),
-        ];
-    }
-}
+            WatchVerb.Create(context),
