@@ -8,6 +8,7 @@ using Backup.Core.Operations;
 using Backup.Core.Operations.Drills;
 using Backup.Core.Operations.Increments;
 using Backup.Core.Operations.Syncing;
+using Backup.Core.Operations.Watching;
 using Backup.Core.Storage;
 
 namespace Backup.Cli;
@@ -29,6 +30,7 @@ namespace Backup.Cli;
 [JsonSerializable(typeof(DrillReport))]
 [JsonSerializable(typeof(PruneListReport))]
 [JsonSerializable(typeof(SyncReport))]
+[JsonSerializable(typeof(WatchReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(DemoReport))]
 public sealed partial class CliJson : JsonSerializerContext
