@@ -12,7 +12,7 @@ public sealed record Names(string Project, string Environment, string Account, s
 {
     private const int ProjectLimit = 12;
     private const int EnvironmentLimit = 12;
-    private const int DatabaseLimit = 20;
+    private const int DatabaseLimit = 18;
 
     /// <summary>Begins every name of the stack. At most 32 characters, so that a role's name stays within 64 and a bucket's within 63.</summary>
     public string Stem => $"backup-{Clean(Project, ProjectLimit)}-{Clean(Environment, EnvironmentLimit)}";

@@ -76,7 +76,7 @@ public static class WorkerPolicies
             Grants.Key(names, made.KeyArn, "kms:GenerateDataKey", "kms:Decrypt"),
             // The tag stands for a list that would outgrow the policy with many databases. Describing shows no value.
             Allow("SecretsHaveValues", ["secretsmanager:DescribeSecret"], [names.Arn("secretsmanager", "secret:*")])
-                .When("StringEquals", $"secretsmanager:ResourceTag/{Grants.StackTag}", names.Stem),
+                .When("StringEquals", $"aws:ResourceTag/{Grants.StackTag}", names.Stem),
             Allow("Tell", ["sns:Publish", "sns:ListSubscriptionsByTopic"], [names.TopicArn("critical"), names.TopicArn("notice")]),
             Allow("TestPage", ["cloudwatch:SetAlarmState"], [names.AlarmArn($"{names.Stem}-test-page")]),
             Allow("StartPrune", ["lambda:InvokeFunction"], [names.FunctionArn(names.Function("prune", null))]),
@@ -111,7 +111,7 @@ public static class WorkerPolicies
         [
             Allow("Rotate", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"],
                     [names.Arn("secretsmanager", "secret:*")])
-                .When("StringEquals", $"secretsmanager:ResourceTag/{Grants.StackTag}", names.Stem)
+                .When("StringEquals", $"aws:ResourceTag/{Grants.StackTag}", names.Stem)
                 .When("StringEquals", "secretsmanager:resource/AllowRotationLambdaArn", names.FunctionArn(names.Function("rotate-secret", null))),
             // It makes a random text and touches nothing; there is no resource to name.
             Allow("RandomPassword", ["secretsmanager:GetRandomPassword"], ["*"]),
