@@ -37,7 +37,7 @@ public sealed record Names(string Project, string Environment, string Account, s
     public string Function(string verb, string? database) => database is null ? $"{Stem}-{verb}" : $"{Stem}-{verb}-{Database(database)}";
     public string Task(string verb, string database) => $"{Stem}-{verb}-{Database(database)}";
     public string Topic(string what) => $"{Stem}-{what}";
-    public string LogGroup(string function) => $"/aws/lambda/{function}";
+    public static string LogGroup(string function) => $"/aws/lambda/{function}";
     public string TaskLogGroup => $"/backup/{Stem}/tasks";
 
     public string RoleArn(string name) => $"arn:aws:iam::{Account}:role/{name}";
