@@ -149,7 +149,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
             Verdict = trial.Verdict,
             StartedAt = startedAt,
             At = clock.GetUtcNow(),
-            Operator = $"{machine.UserName}@{machine.HostName}",
+            Operator = machine.Operator,
             Backup = new BackupFacts
             {
                 Database = entry.Id.Database,
