@@ -60,6 +60,7 @@ public sealed class PruneBackups(MachineEnvironment machine, TimeProvider clock,
         SnapshotTime = entry.Manifest?.Snapshot.Time,
         Problem = entry.Problem,
         LockedUntil = entry.Manifest?.Lock is { Mode: not LockMode.None } l ? l.Until : null,
+        BaseId = entry.Manifest?.Increment?.Base,
         Results = entry.Results,
     };
 
