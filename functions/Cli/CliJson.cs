@@ -8,6 +8,7 @@ using Backup.Core.Operations;
 using Backup.Core.Operations.Drills;
 using Backup.Core.Operations.Increments;
 using Backup.Core.Operations.Syncing;
+using Backup.Core.Operations.Watching;
 using Backup.Core.Storage;
 
 namespace Backup.Cli;
@@ -31,6 +32,7 @@ namespace Backup.Cli;
 [JsonSerializable(typeof(SyncReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(DemoReport))]
+[JsonSerializable(typeof(WatchReport))]
 public sealed partial class CliJson : JsonSerializerContext
 {
     /// <summary>The context to print with: arrows and quotes stay readable, since the output is no part of a web page.</summary>

@@ -23,6 +23,7 @@ public static class VerbTable
             DrillVerb.Create(context),
             PruneVerb.Create(context),
             SyncVerb.Create(context),
+            WatchVerb.Create(context),
             CheckVerb.Create(context),
             DoctorVerb.Create(context),
             DemoVerb.Create(context),
