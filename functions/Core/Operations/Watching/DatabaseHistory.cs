@@ -77,7 +77,7 @@ public sealed class DatabaseHistory
 /// <summary>Durations and lists for people.</summary>
 internal static class Say
 {
-    public static string Age(TimeSpan age) => age.TotalHours >= 72 ? Number(age.TotalDays, "day") : age.TotalMinutes >= 90 ? Number(age.TotalHours, "hour") : Number(age.TotalMinutes, "minute");
+    public static string Age(TimeSpan age) => age.TotalHours >= 72 ? Number(age.TotalDays, "day") : age.TotalMinutes >= 60 ? Number(age.TotalHours, "hour") : Number(age.TotalMinutes, "minute");
 
     /// <summary>The first three, and how many more.</summary>
     public static string Some(IEnumerable<object> items)
