@@ -55,7 +55,9 @@ public sealed class WatchTests(PostgresFixture postgres) : IDisposable
         for (var i = 0; i < 2; i++) Assert.Equal(4, (await Run("watch", "--policy", "policy.yaml", "--notify", "told.json", "--metrics", "figures.jsonl")).Exit);
         Assert.Equal(["trigger", "resolve", "trigger", "trigger"], pager.Requests.Select(Action)); // old and missed, once each
         Assert.Single(heart.Requests);
-        Assert.Contains(await File.ReadAllLinesAsync(Path.Combine(_folder, "figures.jsonl"), TestContext.Current.CancellationToken), l => l.Contains("\"BackupAge\"", StringComparison.Ordinal));
+        var figures = await File.ReadAllLinesAsync(Path.Combine(_folder, "figures.jsonl"), TestContext.Current.CancellationToken);
+        Assert.Contains("\"metric\":\"BackupSuccess\",\"unit\":\"Count\",\"value\":1,\"environment\":\"test\",\"database\":\"bloom\"", figures[0], StringComparison.Ordinal);
+        Assert.Equal(2, figures.Count(l => l.Contains("\"BackupAge\"", StringComparison.Ordinal)));
 
         (exit, output, _) = await Run("watch", "--policy", "policy.yaml", "--output", "json");
         using var json = JsonDocument.Parse(output);
