@@ -33,6 +33,7 @@ namespace Backup.Cli;
 [JsonSerializable(typeof(WatchReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(DemoReport))]
+[JsonSerializable(typeof(WatchReport))]
 public sealed partial class CliJson : JsonSerializerContext
 {
     /// <summary>The context to print with: arrows and quotes stay readable, since the output is no part of a web page.</summary>

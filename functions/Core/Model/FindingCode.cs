@@ -79,6 +79,9 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode GlobalsSecret = Run("globals.secret", Severity.Warning, NoticeRoute.None, "a role's setting looks like a secret; roles are not in the backup");
     public static readonly FindingCode SettingsSecret = Run("settings.secret", Severity.Warning, NoticeRoute.None, "a setting of the database looks like a secret and is left out");
     public static readonly FindingCode DatabaseSetting = Run("database.setting", Severity.Warning, NoticeRoute.None, "a setting of the database could not be restored");
+    public static readonly FindingCode TargetEventTriggers = Run("target.eventTriggers", Severity.Warning, NoticeRoute.None, "the restore target has event triggers, which run with every statement");
+    public static readonly FindingCode QuestionFailed = Run("check.failed", Severity.Critical, NoticeRoute.None, "a drill's restored data answered a check of the policy wrongly");
+    public static readonly FindingCode QuestionNotRun = Run("check.notRun", Severity.Warning, NoticeRoute.None, "a check of the policy could not be asked");
     public static readonly FindingCode ToolNewer = Run("tool.newer", Severity.Warning, NoticeRoute.None, "pg_dump is newer than the server");
 
     public static readonly FindingCode CheckRpo = Check("check.rpo", Severity.Warning, "the schedules cannot reach the recovery point that is promised");
@@ -115,7 +118,8 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
         VaultUnreachable, BackupNone, BackupOld, BackupMissed, BackupUnreadable, BackupIncomplete, BackupFuture, BackupUnexpected, DatabaseUnknown,
         SizeLearning, SizeDeviation, TableShrunk, TableVanished, TableAppeared, VerifyFailed, DrillFailed, DrillInconclusive, DrillOverdue, ProofNone,
         LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ObjectOrphaned, ObjectUnknown, IncrementLate, CopyBehind, CopyUnreachable,
-        BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, ToolNewer,
+        BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers,
+        QuestionFailed, QuestionNotRun, ToolNewer,
         CheckRpo, CheckRto, CheckMaxAge, CheckLambda, CheckDrillDisk, CheckEgress, CheckErasure, CheckNotify, CheckNoDrill,
         .. _policy,
     ];

@@ -88,7 +88,7 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
         findings.Add(new Finding
         {
             Severity = Severity.Warning,
-            Code = "target.eventTriggers",
+            Code = FindingCode.TargetEventTriggers.Name,
             Subject = request.Target.Database,
             Sentence = $"{request.Target} has event triggers, which run with every statement of the restore: {string.Join(", ", triggers.Order(StringComparer.Ordinal))}",
             NextStep = $"If the restore fails in one of them, disable it meanwhile: {string.Join(" ", triggers.Order(StringComparer.Ordinal).Select(t => $"ALTER EVENT TRIGGER {TableName.Quote(t)} DISABLE;"))}",

@@ -105,8 +105,8 @@ public sealed class WatchVaultTests(PostgresFixture postgres, MotoFixture moto) 
         await using var lab = new Lab(postgres);
         await using var source = await postgres.CreateDatabaseAsync();
         var report = await lab.RunAsync(source.Url);
-        await new BackupCatalog(lab.Vault).AttachAsync(report.Prefix!, new ResultName(ProofKind.Drill, Verdict.Pass, lab.Clock.Now), """{"seconds": 95.5}"""u8.ToArray(), Cancel);
-        await new BackupCatalog(lab.Vault).AttachAsync(report.Prefix!, new ResultName(ProofKind.Drill, Verdict.Fail, lab.Clock.Now), """{"seconds": 9999}"""u8.ToArray(), Cancel);
+        await new BackupCatalog(lab.Vault).AttachAsync(report.Prefix!, new ResultName(ProofKind.Drill, Verdict.Pass, lab.Clock.Now), """{"seconds": {"total": 95.5}}"""u8.ToArray(), Cancel);
+        await new BackupCatalog(lab.Vault).AttachAsync(report.Prefix!, new ResultName(ProofKind.Drill, Verdict.Fail, lab.Clock.Now), """{"seconds": {"total": 9999}}"""u8.ToArray(), Cancel);
         var history = await CheckHistory.ReadAsync(lab.Vault, "test", "db", Cancel);
         Assert.Equal([TimeSpan.FromSeconds(95.5)], history.Drills);
         Assert.Equal(report.Manifest!.Snapshot.DatabaseBytes, history.DatabaseBytes);

@@ -33,15 +33,16 @@ public sealed record CheckHistory(IReadOnlyList<Manifest> Backups, IReadOnlyList
         return new CheckHistory(backups, drills);
     }
 
-    /// <summary>Of a result object: the field <c>seconds</c>, which verify and drill write alike.</summary>
+    /// <summary>The whole drill: <c>seconds.total</c> of its result.</summary>
     private static double? Seconds(byte[] json)
     {
         try
         {
             using var document = JsonDocument.Parse(json);
-            return document.RootElement.TryGetProperty("seconds", out var value) && value.TryGetDouble(out var seconds) && seconds >= 0 ? seconds : null;
+            var total = document.RootElement.GetProperty("seconds").GetProperty("total").GetDouble();
+            return total >= 0 ? total : null;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
             return null; // a result that cannot be read measures nothing
         }

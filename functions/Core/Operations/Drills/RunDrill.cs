@@ -221,7 +221,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
                 Add(check.Verdict, new Finding
                 {
                     Severity = failed ? Severity.Critical : Severity.Warning,
-                    Code = failed ? "check.failed" : "check.notRun",
+                    Code = (failed ? FindingCode.QuestionFailed : FindingCode.QuestionNotRun).Name,
                     Subject = check.Name,
                     Sentence = $"{check.Name}: {(check.Answer is null ? "" : $"the answer is {check.Answer}, ")}expected {check.Expectation}: {check.Reason}",
                     NextStep = failed ? "Find out what is missing in the data at the time of the snapshot." : "Mend the check's SQL in the policy (names with their schema); then drill again.",
