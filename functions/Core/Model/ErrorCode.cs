@@ -40,6 +40,7 @@ public sealed record ErrorCode(string Name, int ExitCode, string Meaning)
     public static readonly ErrorCode TargetUnfit = new("target.unfit", Failed, "the restore target lacks roles, extensions or rights");
     public static readonly ErrorCode RestoreFailed = new("restore.failed", Failed, "a statement of the restore failed");
     public static readonly ErrorCode RestoreDifferent = new("restore.different", Different, "the restored database differs from the manifest");
+    public static readonly ErrorCode NoticeFailed = new("notice.failed", Failed, "a notice could not be delivered");
     public static readonly ErrorCode Cancelled = new("cancelled", CancelledExit, "stopped by the operator");
     public static readonly ErrorCode Internal = new("internal", Failed, "a defect of this program; please report it");
 
@@ -49,6 +50,6 @@ public sealed record ErrorCode(string Name, int ExitCode, string Meaning)
         UsageWrong, PolicyInvalid, ToolMissing, ToolVersion, ToolFailed, SourceUnreachable, SourcePooled, SourceRights,
         SourceLimits, SourceBusy, SourceBlocked, SourceChanged, SourceLost, VaultUnreachable, VaultDenied, VaultFull, VaultBusy,
         VaultConflict, VaultMissing, VaultCold, BackupNotFound, BackupDamaged, BackupFormat, TargetRefused, TargetUnfit,
-        RestoreFailed, RestoreDifferent, Cancelled, Internal,
+        RestoreFailed, RestoreDifferent, NoticeFailed, Cancelled, Internal,
     ];
 }
