@@ -5,6 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 using Backup.Cli.Verbs;
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Operations.Watching;
 
 namespace Backup.Cli;
 
@@ -21,6 +22,7 @@ namespace Backup.Cli;
 [JsonSerializable(typeof(ThawReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(DemoReport))]
+[JsonSerializable(typeof(WatchReport))]
 public sealed partial class CliJson : JsonSerializerContext
 {
     /// <summary>The context to print with: arrows and quotes stay readable, since the output is no part of a web page.</summary>
@@ -34,7 +36,7 @@ public sealed partial class CliJson : JsonSerializerContext
         {
             new WordConverter<Severity>(), new WordConverter<Tier>(), new WordConverter<BackupKind>(), new WordConverter<Provider>(),
             new WordConverter<LockMode>(), new WordConverter<ArtifactRole>(), new WordConverter<RunOutcome>(), new WordConverter<VerifyLevel>(),
-            new WordConverter<Comparison>(), new WordConverter<Health>(),
+            new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<Verdict>(),
         },
     });
 

@@ -7,7 +7,10 @@ public sealed class Terminal(TextWriter output, TextWriter error, bool verbose)
 {
     public bool Verbose { get; } = verbose;
 
-    public void Line(string text) => output.WriteLine(text);
+    /// <summary>Standard output itself, for what writes lines of its own.</summary>
+    public TextWriter Output { get; } = output;
+
+    public void Line(string text) => Output.WriteLine(text);
 
     public void Note(string text) => error.WriteLine(text);
 

@@ -4,6 +4,7 @@ using Backup.Core.Model;
 using Backup.Core.Operations;
 using Backup.Core.Policies;
 using Backup.Core.Postgres;
+using Backup.Core.Signals;
 
 namespace Backup.Cli.Verbs;
 
@@ -51,7 +52,7 @@ public static class RunVerb
         var lockLimit = new Option<bool>("--ignore-lock-limit") { Description = "Run although the server's lock table may be too small." };
         var command = new Command("run", "Make a backup of one database, or of all databases of a policy.")
         {
-            o.Source, o.Vault, o.Stack, o.Policy, o.Database, kind, scheduled, jobs, shard, fingerprint, gpg, commit, reference, lockLimit, o.Output,
+            o.Source, o.Vault, o.Stack, o.Policy, o.Database, kind, scheduled, jobs, shard, fingerprint, gpg, commit, reference, lockLimit, o.Metrics, o.Output,
         };
         command.SetAction(async (parsed, cancel) =>
         {
@@ -75,12 +76,12 @@ public static class RunVerb
                 Deployment = parsed.GetValue(commit) is null && parsed.GetValue(reference) is null ? null : new Deployment(parsed.GetValue(commit), parsed.GetValue(reference)),
                 IgnoreLockLimit = parsed.GetValue(lockLimit),
             }).ToList();
-            return await RunAsync(context, requests, o.WantsJson(parsed), cancel);
+            return await RunAsync(context, requests, o.MetricSink(parsed, context), o.WantsJson(parsed), cancel);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(VerbContext context, IReadOnlyList<RunRequest> requests, bool json, CancellationToken cancel)
+    private static async Task<int> RunAsync(VerbContext context, IReadOnlyList<RunRequest> requests, IMetricSink metrics, bool json, CancellationToken cancel)
     {
         var views = new List<RunView>();
         var exit = ErrorCode.Done;
@@ -89,7 +90,8 @@ public static class RunVerb
             try
             {
                 using var progress = new ProgressPrinter(context.Terminal, quiet: false);
-                var report = await new RunBackup(context.Machine, context.Clock, new PostgresInstallations(context.Machine), progress).ExecuteAsync(request, cancel);
+                var run = new RunBackup(context.Machine, context.Clock, new PostgresInstallations(context.Machine), progress);
+                var report = await new CountedRun(run, metrics, context.Clock).ExecuteAsync(request, cancel);
                 views.Add(View(report, request));
             }
             catch (BackupException e) when (requests.Count > 1)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Backup.Core.Machine;
 using Backup.Core.Model;
 using Backup.Core.Policies;
+using Backup.Core.Signals;
 
 namespace Backup.Cli.Verbs;
 
@@ -43,6 +44,12 @@ public sealed class SharedOptions
 
     public Option<string> Output { get; } = TextOrJson();
 
+    public Option<string?> Metrics { get; } = new("--metrics")
+    {
+        Description = "Append figures to this file, one JSON object per line; emf: print them for CloudWatch on standard output.",
+        HelpName = "FILE|emf",
+    };
+
     /// <summary>Belongs to the root and holds for every verb.</summary>
     public Option<bool> Verbose { get; } = new("--verbose")
     {
@@ -54,6 +61,19 @@ public sealed class SharedOptions
     {
         ArgumentNullException.ThrowIfNull(parsed);
         return parsed.GetValue(Output) == "json";
+    }
+
+    /// <summary>Where figures go. A file that cannot be written costs a warning, never the operation.</summary>
+    /// <exception cref="BackupException">usage: two documents would share standard output.</exception>
+    public IMetricSink MetricSink(ParseResult parsed, VerbContext context)
+    {
+        ArgumentNullException.ThrowIfNull(parsed);
+        ArgumentNullException.ThrowIfNull(context);
+        if (parsed.GetValue(Metrics) is not { } where) return new NoMetrics();
+        if (where == "emf" && WantsJson(parsed))
+            throw new BackupException(ErrorCode.UsageWrong, "--metrics emf and --output json both print on standard output", "Give --metrics a file.");
+        IMetricSink sink = where == "emf" ? new EmbeddedMetrics(context.Terminal.Output) : new MetricFile(Path.GetFullPath(where, Path.GetFullPath(context.Machine.WorkingFolder)));
+        return new QuietMetrics([sink], context.Terminal.Note);
     }
 
     /// <summary>The full path of the policy that --policy or --stack names, or null when neither is given.</summary>

@@ -19,6 +19,7 @@ public static class VerbTable
             ShowVerb.Create(context),
             VerifyVerb.Create(context),
             RestoreVerb.Create(context),
+            WatchVerb.Create(context),
             CheckVerb.Create(context),
             DoctorVerb.Create(context),
             DemoVerb.Create(context),

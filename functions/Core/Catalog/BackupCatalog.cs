@@ -101,12 +101,9 @@ public sealed class BackupCatalog(IVault vault)
         {
             await foreach (var item in Vault.ListAsync(prefix, cancel))
             {
-                // {environment}/{tier}/{database}/{yyyy}/{MM}/{id}/{file…}
-                var parts = item.Key.Split('/', 7);
-                if (parts.Length < 7 || !Words.TryParse<Tier>(parts[1], out var tier) || !BackupId.TryParse(VaultKeys.Unescape(parts[5]), out var id)) continue;
-                var folder = item.Key[..^parts[6].Length];
+                if (!VaultKeys.TryBackup(item.Key, out var folder, out var tier, out var id)) continue;
                 if (!folders.TryGetValue(folder, out var seen)) folders[folder] = seen = new Folder(tier, id);
-                seen.Add(parts[6]);
+                seen.Add(item.Key[folder.Length..]);
             }
         }
 
@@ -117,10 +114,14 @@ public sealed class BackupCatalog(IVault vault)
         return [.. entries.OrderBy(e => e.Prefix, StringComparer.Ordinal)];
     }
 
-    private async Task<CatalogEntry> EntryAsync(string prefix, Folder folder, CancellationToken cancel)
+    private Task<CatalogEntry> EntryAsync(string prefix, Folder folder, CancellationToken cancel) => LoadAsync(
+        new CatalogEntry { Prefix = prefix, Tier = folder.Tier, Id = folder.Id, IsLocked = folder.IsLocked, Results = [.. folder.Results.OrderBy(r => r.At)] }, cancel);
+
+    /// <summary>The entry with its manifest, or with the problem that keeps it from being read.</summary>
+    public async Task<CatalogEntry> LoadAsync(CatalogEntry entry, CancellationToken cancel)
     {
-        var entry = new CatalogEntry { Prefix = prefix, Tier = folder.Tier, Id = folder.Id, IsLocked = folder.IsLocked, Results = [.. folder.Results.OrderBy(r => r.At)] };
-        var key = prefix + VaultKeys.ManifestName;
+        ArgumentNullException.ThrowIfNull(entry);
+        var key = entry.Prefix + VaultKeys.ManifestName;
         try
         {
             return entry with { Manifest = ManifestJson.Read(await ReadObjectAsync(key, cancel), key) };

@@ -25,6 +25,19 @@ public static class VaultKeys
     public static string BackupPrefix(string environment, Tier tier, BackupId id) => string.Create(CultureInfo.InvariantCulture,
         $"{DatabasePrefix(environment, tier, id.Database)}{id.Time.UtcDateTime:yyyy/MM}/{Escape(id.ToString())}/");
 
+    /// <summary>Takes a key of something that belongs to a backup apart: <c>{environment}/{tier}/{database}/{yyyy}/{MM}/{id}/{file…}</c>.</summary>
+    public static bool TryBackup(string key, out string prefix, out Tier tier, out BackupId id)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        (prefix, tier, id) = ("", default, null!);
+        var parts = key.Split('/', 7);
+        if (parts.Length < 7 || !Words.TryParse(parts[1], out tier) || !BackupId.TryParse(Unescape(parts[5]), out id)) return false;
+        prefix = key[..^parts[6].Length];
+        return prefix == BackupPrefix(Unescape(parts[0]), tier, id); // nothing else is a place that this program writes to
+    }
+
+    public static bool IsAttempt(string name) => name is { Length: 8 } && name.All(char.IsAsciiLetterOrDigit);
+
     public static string Base(string prefix, string attempt, IEnumerable<string> filters) =>
         $"{prefix}{attempt}/base.dump{Suffix(filters)}";
 

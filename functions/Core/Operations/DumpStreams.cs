@@ -151,7 +151,7 @@ public sealed class DumpStreams(
     {
         if (writer.Filters is not [.., "gpg"] && await SecretSettingAsync(cancel) is { } secret)
         {
-            AddFinding("globals.secret", $"the role setting {secret} looks like a secret; roles and their settings are not in the backup",
+            AddFinding(FindingCode.GlobalsSecret.Name, $"the role setting {secret} looks like a secret; roles and their settings are not in the backup",
                 "Configure encryption.gpgRecipients, or move the value into a secret store.");
             return;
         }
@@ -170,7 +170,7 @@ public sealed class DumpStreams(
         }
         catch (BackupException e) when (e.Code == ErrorCode.ToolFailed && e.Message.StartsWith("pg_dumpall failed", StringComparison.Ordinal))
         {
-            AddFinding("globals.missing", $"the server does not show its roles: {e.Message}", "Keep a list of roles and grants in your own repository.");
+            AddFinding(FindingCode.GlobalsMissing.Name, $"the server does not show its roles: {e.Message}", "Keep a list of roles and grants in your own repository.");
         }
     }
 

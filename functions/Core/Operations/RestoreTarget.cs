@@ -87,7 +87,7 @@ public sealed class RestoreTarget : IAsyncDisposable
                 findings.Add(new Finding
                 {
                     Severity = Severity.Warning,
-                    Code = "database.setting",
+                    Code = FindingCode.DatabaseSetting.Name,
                     Subject = Working.Database,
                     Sentence = $"a setting of the database was not restored: {e.Message}",
                     NextStep = $"Run as an administrator: {RestoreByHand.ForDatabase(template, TableName.Quote(_request.Target.Database))};",

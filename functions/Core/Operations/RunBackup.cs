@@ -148,7 +148,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             findings.Add(new Finding
             {
                 Severity = Severity.Warning,
-                Code = "tool.newer",
+                Code = FindingCode.ToolNewer.Name,
                 Subject = request.Database.Name,
                 Sentence = $"the server is PostgreSQL {server.Major}, pg_dump is {postgres.Version}: a restore to PostgreSQL {server.Major} may need editing",
                 NextStep = $"Install the client of PostgreSQL {server.Major} on the machine that makes the backups.",

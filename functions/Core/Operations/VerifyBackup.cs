@@ -144,7 +144,7 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
     private static Finding Difference(string key, string sentence) => new()
     {
         Severity = Severity.Critical,
-        Code = ErrorCode.BackupDamaged.Name,
+        Code = FindingCode.BackupDamaged.Name,
         Subject = key,
         Sentence = sentence,
         NextStep = "Use another backup, or fetch this object from a copy of the vault.",

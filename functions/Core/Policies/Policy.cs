@@ -95,5 +95,8 @@ public sealed record NotifyPolicy
     public string? PagerDutyVariable { get; init; }
     public string? SlackVariable { get; init; }
     public IReadOnlyList<string> Email { get; init; } = [];
+
+    /// <summary>Holds <c>smtps://user:password@host:465</c> or <c>smtp://…:587</c>; on AWS mail goes another way.</summary>
+    public string? SmtpVariable { get; init; }
     public string? HeartbeatVariable { get; init; }
 }

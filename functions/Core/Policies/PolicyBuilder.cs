@@ -133,8 +133,11 @@ internal sealed class PolicyBuilder(string? folder)
             PagerDutyVariable = notify.Optional("pagerDuty", Forms.ReferenceAs("PAGERDUTY_URL")),
             SlackVariable = notify.Optional("slack", Forms.ReferenceAs("SLACK_WEBHOOK")),
             Email = notify.List("email", Forms.Mail),
+            SmtpVariable = notify.Optional("smtp", Forms.ReferenceAs("SMTP_URL")),
             HeartbeatVariable = notify.Optional("heartbeat", Forms.ReferenceAs("HEARTBEAT_URL")),
         };
+        if (result.SmtpVariable is not null && !notify.Has("email"))
+            notify.Contradiction("smtp", "stands without email, so nobody would get mail", "add email: with addresses, or remove smtp");
         notify.Finish();
         return result;
     }

@@ -95,7 +95,7 @@ public static partial class SnapshotReader
                 findings.Add(new Finding
                 {
                     Severity = Severity.Warning,
-                    Code = "settings.secret",
+                    Code = FindingCode.SettingsSecret.Name,
                     Subject = name,
                     Sentence = $"the database setting {name} looks like a secret; its value is not in the backup",
                     NextStep = "Keep it in a secret store and set it again after a restore.",

@@ -10,7 +10,7 @@ namespace Backup.Core.Storage;
 /// A vault in an S3 bucket. Nothing is ever deleted here: objects carry the tag <c>backup</c> = pending, committed or expired, on which the bucket's
 /// lifecycle rules act. The SDK retries requests; nobody above this class does.
 /// </summary>
-public sealed class S3Vault : IVault, IColdVault
+public sealed class S3Vault : IVault, IColdVault, IVersionedVault
 {
     internal const string StateTag = "backup";
 
@@ -79,6 +79,23 @@ public sealed class S3Vault : IVault, IColdVault
             request.ContinuationToken = page.IsTruncated == true ? page.NextContinuationToken : null;
         }
         while (request.ContinuationToken is not null);
+    }
+
+    public async IAsyncEnumerable<ObjectVersion> ListVersionsAsync(string prefix, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var request = new ListVersionsRequest { BucketName = _location.Bucket, Prefix = _location.Prefix + KeyRules.CheckPrefix(prefix) };
+        while (true)
+        {
+            var page = await S3Errors.MapAsync("s3:ListBucketVersions", What(prefix), () => _s3.Client.ListVersionsAsync(request, cancel), cancel);
+            foreach (var v in page.Versions ?? [])
+            {
+                yield return new ObjectVersion(v.Key[_location.Prefix.Length..], v.IsDeleteMarker == true, v.IsLatest == true,
+                    new DateTimeOffset((v.LastModified ?? DateTime.UnixEpoch).ToUniversalTime()));
+            }
+
+            if (page.IsTruncated != true) yield break;
+            (request.KeyMarker, request.VersionIdMarker) = (page.NextKeyMarker, page.NextVersionIdMarker);
+        }
     }
 
     public Task MarkAsync(IReadOnlyCollection<string> keys, ObjectState state, CancellationToken cancel)

@@ -1,0 +1,99 @@
+using Backup.Core.Model;
+using Backup.Core.Storage;
+
+namespace Backup.Core.Catalog;
+
+/// <summary>What a listing shows below one attempt: the number of its objects, their bytes, and when the newest was stored.</summary>
+public sealed record AttemptFacts(int Objects, long Bytes, DateTimeOffset Newest);
+
+/// <summary>The place of one backup as a listing shows it, whether it became a backup or not.</summary>
+public sealed class BackupFolder(string prefix, Tier tier, BackupId id)
+{
+    private readonly Dictionary<string, AttemptFacts> _attempts = new(StringComparer.Ordinal);
+    private readonly List<ResultName> _results = [];
+
+    public string Prefix { get; } = prefix;
+    public Tier Tier { get; } = tier;
+    public BackupId Id { get; } = id;
+
+    /// <summary>When the vault stored the manifest, by the vault's clock; null = there is none.</summary>
+    public DateTimeOffset? CommittedAt { get; private set; }
+    public bool HasTombstone { get; private set; }
+    public bool IsLocked { get; private set; }
+    public IReadOnlyDictionary<string, AttemptFacts> Attempts => _attempts;
+
+    public bool IsBackup => CommittedAt is not null && !HasTombstone;
+
+    /// <summary>Its entry, without the manifest.</summary>
+    public CatalogEntry ToEntry() => new() { Prefix = Prefix, Tier = Tier, Id = Id, IsLocked = IsLocked, Results = [.. _results.OrderBy(r => r.At)] };
+
+    /// <returns>False for an object that has no place here.</returns>
+    internal bool Add(string name, VaultObject item)
+    {
+        switch (name)
+        {
+            case VaultKeys.ManifestName:
+                CommittedAt = item.LastModified;
+                return true;
+            case VaultKeys.TombstoneName:
+                return HasTombstone = true;
+            case VaultKeys.LockedName:
+                return IsLocked = true;
+        }
+
+        if (name.StartsWith(ResultName.Folder, StringComparison.Ordinal))
+        {
+            if (!ResultName.TryParse(name, out var result)) return false;
+            _results.Add(result);
+            return true;
+        }
+
+        var slash = name.IndexOf('/', StringComparison.Ordinal);
+        if (slash < 0 || !VaultKeys.IsAttempt(name[..slash])) return false;
+        var attempt = _attempts.GetValueOrDefault(name[..slash], new AttemptFacts(0, 0, DateTimeOffset.MinValue));
+        _attempts[name[..slash]] = new AttemptFacts(attempt.Objects + 1, attempt.Bytes + item.Size,
+            item.LastModified > attempt.Newest ? item.LastModified : attempt.Newest);
+        return true;
+    }
+}
+
+/// <summary>One pass over a vault's listing. Reads no object; memory grows with the backups, not with their objects.</summary>
+public sealed class VaultScan
+{
+    private const int MostUnknown = 100;
+
+    private readonly Dictionary<string, BackupFolder> _folders = new(StringComparer.Ordinal);
+    private readonly List<VaultObject> _unknown = [];
+
+    private VaultScan()
+    {
+    }
+
+    public IReadOnlyCollection<BackupFolder> Folders => _folders.Values;
+
+    /// <summary>The first hundred objects that this program did not write; <see cref="UnknownCount"/> counts all.</summary>
+    public IReadOnlyList<VaultObject> Unknown => _unknown;
+
+    public int UnknownCount { get; private set; }
+
+    public static async Task<VaultScan> ReadAsync(IVault vault, IReadOnlyList<string> prefixes, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(vault);
+        var scan = new VaultScan();
+        foreach (var prefix in prefixes)
+            await foreach (var item in vault.ListAsync(prefix, cancel)) scan.Add(item);
+        return scan;
+    }
+
+    private void Add(VaultObject item)
+    {
+        if (VaultKeys.TryBackup(item.Key, out var prefix, out var tier, out var id))
+        {
+            if (!_folders.TryGetValue(prefix, out var folder)) _folders[prefix] = folder = new BackupFolder(prefix, tier, id);
+            if (folder.Add(item.Key[prefix.Length..], item)) return;
+        }
+
+        UnknownCount++;
+        if (_unknown.Count < MostUnknown) _unknown.Add(item);
+    }
+}

@@ -1,0 +1,143 @@
+using System.Collections.Concurrent;
+using Backup.Core.Catalog;
+using Backup.Core.Model;
+using Backup.Core.Policies;
+using Backup.Core.Storage;
+
+namespace Backup.Core.Operations.Watching;
+
+/// <summary>What to look at.</summary>
+public sealed record WatchRequest
+{
+    public required Policy Policy { get; init; }
+    public required IVault Vault { get; init; }
+    public IVault? Copy { get; init; }
+
+    /// <summary>Null = every database of the policy.</summary>
+    public string? Database { get; init; }
+
+    /// <summary>Ask for versions too, where the vault keeps them: once a day is enough.</summary>
+    public bool WithVersions { get; init; } = true;
+
+    /// <summary>Complete locks that are missing.</summary>
+    public bool RepairLocks { get; init; } = true;
+}
+
+/// <summary>Gathers the facts: one listing, and the manifests that can matter to a judgement. A vault of ten years costs no more to read than one of a month.</summary>
+internal sealed class WatchReader(WatchRequest request, TimeProvider clock)
+{
+    private const int ReadAhead = 16;
+
+    /// <summary>Per database: what is scheduled, what precedes deployments and what was made by hand are compared among themselves.</summary>
+    private const int NewestWhole = 30;
+    private const int NewestIncrements = 3;
+
+    private readonly BackupCatalog _catalog = new(request.Vault);
+    private readonly string _environment = request.Policy.Environment;
+
+    public async Task<WatchFacts> ReadAsync(CancellationToken cancel)
+    {
+        var scan = await VaultScan.ReadAsync(request.Vault, Prefixes, cancel);
+        var entries = await LoadAsync([.. scan.Folders.Where(f => f.IsBackup)], cancel);
+        var (relocked, unlocked) = await RelockAsync(request.RepairLocks ? entries : [], cancel);
+        return new WatchFacts
+        {
+            Vault = request.Vault.Name,
+            Backups = [.. entries.OrderBy(b => b.Id.Time).ThenBy(b => b.Entry.Prefix, StringComparer.Ordinal)],
+            Orphans = [.. Orphans(scan, entries)],
+            Touched = request.WithVersions && request.Vault is IVersionedVault versioned ? await TouchedAsync(versioned, entries, cancel) : null,
+            Unknown = [.. scan.Unknown.Select(o => o.Key)],
+            UnknownCount = scan.UnknownCount,
+            VaultHasClock = request.Vault is IVersionedVault,
+            Relocked = relocked,
+            Unlocked = unlocked,
+            Copy = request.Copy is { } copy ? await CopyAsync(copy, cancel) : null,
+        };
+    }
+
+    private IReadOnlyList<string> Prefixes => request.Database is { } database
+        ? VaultKeys.DatabasePrefixes(_environment, database)
+        : [VaultKeys.Escape(_environment) + "/"];
+
+    private async Task<IReadOnlyList<WatchedBackup>> LoadAsync(IReadOnlyList<BackupFolder> folders, CancellationToken cancel)
+    {
+        var recent = folders.GroupBy(f => (f.Id.Database, Group(f.Tier)))
+            .SelectMany(g => g.OrderByDescending(f => f.Id.Time).Take(g.Key.Item2 == 0 ? NewestIncrements : NewestWhole)).ToHashSet();
+        var loaded = new ConcurrentBag<WatchedBackup>();
+        await Parallel.ForEachAsync(folders, new ParallelOptions { MaxDegreeOfParallelism = ReadAhead, CancellationToken = cancel }, async (folder, token) =>
+        {
+            // Only a manifest says whether a lock was promised.
+            var isAsked = recent.Contains(folder) || (request.Policy.Lock != LockMode.None && !folder.IsLocked);
+            var entry = isAsked ? await _catalog.LoadAsync(folder.ToEntry(), token) : folder.ToEntry();
+            loaded.Add(new WatchedBackup { Entry = entry, StoredAt = folder.CommittedAt!.Value, IsWhole = IsWhole(folder, entry.Manifest) });
+        });
+        return [.. loaded];
+    }
+
+    private static int Group(Tier tier) => tier switch
+    {
+        Tier.Incremental => 0,
+        Tier.PreDeploy => 1,
+        Tier.Manual => 2,
+        _ => 3,
+    };
+
+    private static bool IsWhole(BackupFolder folder, Manifest? manifest)
+    {
+        if (manifest is null || manifest.Artifacts.Count == 0) return true;
+        return folder.Attempts.TryGetValue(manifest.Attempt, out var there)
+            && there.Objects >= manifest.Artifacts.Count && there.Bytes >= manifest.Artifacts.Sum(a => a.StoredBytes);
+    }
+
+    private static IEnumerable<Orphan> Orphans(VaultScan scan, IReadOnlyList<WatchedBackup> backups)
+    {
+        var manifests = backups.ToDictionary(b => b.Entry.Prefix, StringComparer.Ordinal);
+        foreach (var folder in scan.Folders.Where(f => !f.HasTombstone))
+        {
+            manifests.TryGetValue(folder.Prefix, out var backup);
+            if (folder.IsBackup && backup?.Manifest is null) continue; // which attempt is the backup's is not known
+            foreach (var (name, attempt) in folder.Attempts.Where(a => a.Key != backup?.Manifest?.Attempt))
+                yield return new Orphan($"{folder.Prefix}{name}/", folder.Id.Database, attempt);
+        }
+    }
+
+    private async Task<(IReadOnlyList<BackupId>, IReadOnlyDictionary<BackupId, string>)> RelockAsync(IReadOnlyList<WatchedBackup> backups, CancellationToken cancel)
+    {
+        var (done, failed) = (new List<BackupId>(), new Dictionary<BackupId, string>());
+        foreach (var entry in backups.Select(b => b.Entry))
+        {
+            try
+            {
+                done.AddRange(await ObjectLock.RepairAsync(request.Vault, [entry], clock, cancel));
+            }
+            catch (BackupException e)
+            {
+                failed[entry.Id] = e.Message; // the others may still be mended, and the judgement is wanted anyway
+            }
+        }
+
+        return (done, failed);
+    }
+
+    private async Task<IReadOnlyList<TouchedObject>> TouchedAsync(IVersionedVault vault, IReadOnlyList<WatchedBackup> backups, CancellationToken cancel)
+    {
+        var attempts = backups.Where(b => b.Manifest is not null).ToDictionary(b => b.Entry.Prefix, b => b.Manifest!.Attempt, StringComparer.Ordinal);
+        var reader = new VersionReader(attempts);
+        foreach (var prefix in Prefixes)
+            await foreach (var version in vault.ListVersionsAsync(prefix, cancel)) reader.Add(version);
+        return reader.Finish();
+    }
+
+    private async Task<CopyFacts> CopyAsync(IVault copy, CancellationToken cancel)
+    {
+        try
+        {
+            var scan = await VaultScan.ReadAsync(copy, Prefixes, cancel);
+            return new CopyFacts { Name = copy.Name, Backups = scan.Folders.Where(f => f.IsBackup).Select(f => f.Id.ToString()).ToHashSet(StringComparer.Ordinal) };
+        }
+        catch (BackupException e)
+        {
+            return new CopyFacts { Name = copy.Name, Problem = e.Message };
+        }
+    }
+}
