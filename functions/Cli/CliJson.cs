@@ -6,6 +6,7 @@ using Backup.Cli.Verbs;
 using Backup.Core.Model;
 using Backup.Core.Operations;
 using Backup.Core.Operations.Watching;
+using Backup.Core.Storage;
 
 namespace Backup.Cli;
 
@@ -17,9 +18,11 @@ namespace Backup.Cli;
 [JsonSerializable(typeof(RunListReport))]
 [JsonSerializable(typeof(ListReport))]
 [JsonSerializable(typeof(ShowReport))]
+[JsonSerializable(typeof(Tombstone))]
 [JsonSerializable(typeof(VerifyResult))]
 [JsonSerializable(typeof(RestoreReport))]
 [JsonSerializable(typeof(ThawReport))]
+[JsonSerializable(typeof(PruneListReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(DemoReport))]
 [JsonSerializable(typeof(WatchReport))]
@@ -36,7 +39,7 @@ public sealed partial class CliJson : JsonSerializerContext
         {
             new WordConverter<Severity>(), new WordConverter<Tier>(), new WordConverter<BackupKind>(), new WordConverter<Provider>(),
             new WordConverter<LockMode>(), new WordConverter<ArtifactRole>(), new WordConverter<RunOutcome>(), new WordConverter<VerifyLevel>(),
-            new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<Verdict>(),
+            new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<Verdict>(), new WordConverter<ObjectState>(),
         },
     });
 

@@ -21,7 +21,6 @@ public sealed class Place
     private readonly string? _vault;
     private readonly string? _vaultRelativeTo;
     private readonly string? _source;
-    private readonly string? _database;
 
     private Place(VerbContext context, Policy? policy, string? vault, string? vaultRelativeTo, string? source, string? database)
     {
@@ -30,7 +29,7 @@ public sealed class Place
         _vault = vault;
         _vaultRelativeTo = vaultRelativeTo;
         _source = source;
-        _database = database;
+        Database = database;
     }
 
     public Policy? Policy { get; }
@@ -50,6 +49,9 @@ public sealed class Place
             parsed.GetValue(options.Source), parsed.GetValue(options.Database));
     }
 
+    /// <summary>The one that --database names; null = all.</summary>
+    public string? Database { get; }
+
     public bool HasVault => _vault is not null;
 
     public bool HasSource => _source is not null || Policy is not null;
@@ -65,12 +67,12 @@ public sealed class Place
         {
             var text = _source ?? throw new BackupException(ErrorCode.UsageWrong, "no database is given", "Add --source with its URL, or --stack NAME.");
             var target = Connect(text, "--source");
-            return [(new DatabasePolicy { Name = _database ?? target.Database }, target)];
+            return [(new DatabasePolicy { Name = Database ?? target.Database }, target)];
         }
 
-        var chosen = Policy.Databases.Where(d => _database is null || d.Name == _database).ToList();
+        var chosen = Policy.Databases.Where(d => Database is null || d.Name == Database).ToList();
         if (chosen.Count == 0)
-            throw new BackupException(ErrorCode.UsageWrong, $"the policy has no database {_database}", $"It has {string.Join(", ", Policy.Databases.Select(d => d.Name))}.");
+            throw new BackupException(ErrorCode.UsageWrong, $"the policy has no database {Database}", $"It has {string.Join(", ", Policy.Databases.Select(d => d.Name))}.");
         if (_source is not null && chosen.Count > 1)
             throw new BackupException(ErrorCode.UsageWrong, $"--source is one database, the policy has {chosen.Count}", "Name it with --database.");
         return [.. chosen.Select(d => (d, Connect(d)))];
@@ -91,12 +93,12 @@ public sealed class Place
     public async Task<CatalogEntry> FindAsync(IVault vault, string which, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(vault);
-        var database = _database ?? (BackupId.TryParse(which, out var id) ? id.Database : null);
+        var database = Database ?? (BackupId.TryParse(which, out var id) ? id.Database : null);
         return BackupSelector.Choose(await new BackupCatalog(vault).ListAsync(Environment, database, cancel), which, vault.Name);
     }
 
     public async Task<IReadOnlyList<CatalogEntry>> ListAsync(IVault vault, CancellationToken cancel) =>
-        await new BackupCatalog(vault).ListAsync(Environment, _database, cancel);
+        await new BackupCatalog(vault).ListAsync(Environment, Database, cancel);
 
     private ConnectionTarget Connect(DatabasePolicy database)
     {

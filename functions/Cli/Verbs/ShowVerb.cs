@@ -13,8 +13,9 @@ namespace Backup.Cli.Verbs;
 /// <param name="Locked">Every artifact has its full lock.</param>
 /// <param name="Verified">The newest verify, absent when there was none.</param>
 /// <param name="Fetch">The command that brings the files to this machine, for a restore by hand.</param>
+/// <param name="Objects">State and lock of every object, in a vault that keeps them and shows them to this role.</param>
 /// <param name="Manifest">As stored.</param>
-public sealed record ShowReport(string Vault, string Prefix, bool Locked, bool? Verified, string Fetch, Manifest Manifest);
+public sealed record ShowReport(string Vault, string Prefix, bool Locked, bool? Verified, string Fetch, IReadOnlyList<ObjectFacts>? Objects, Manifest Manifest);
 
 /// <summary><c>backup show ID</c>: one manifest, and the commands that restore it without this program.</summary>
 public static class ShowVerb
@@ -30,16 +31,50 @@ public static class ShowVerb
         {
             var place = Place.Of(context, parsed);
             await using var vault = place.OpenVault();
-            var entry = await place.FindAsync(vault, parsed.GetRequiredValue(which), cancel);
+            CatalogEntry entry;
+            try
+            {
+                entry = await place.FindAsync(vault, parsed.GetRequiredValue(which), cancel);
+            }
+            catch (BackupException e) when (e.Code == ErrorCode.BackupNotFound)
+            {
+                if (await FindTombstoneAsync(place, vault, parsed.GetRequiredValue(which), cancel) is not { } tombstone) throw;
+                if (o.WantsJson(parsed)) context.Terminal.Line(CliJson.Write(tombstone, CliJson.Printed.Tombstone));
+                else Print(context.Terminal, tombstone);
+                return ErrorCode.Done;
+            }
+
             var manifest = entry.Manifest ?? throw ArtifactReader.Damaged(entry.Problem!);
             var fetch = Fetch(vault, entry);
             if (parsed.GetValue(byHand)) foreach (var line in manifest.RestoreByHand.Prepend(fetch)) context.Terminal.Line(line);
-            else if (o.WantsJson(parsed))
-                context.Terminal.Line(CliJson.Write(new ShowReport(vault.Name, entry.Prefix, entry.IsLocked, ListVerb.Verified(entry), fetch, manifest), CliJson.Printed.ShowReport));
-            else Print(context.Terminal, vault, entry, manifest);
+            else
+            {
+                var objects = await FactsAsync(vault, entry, manifest, cancel);
+                if (o.WantsJson(parsed))
+                    context.Terminal.Line(CliJson.Write(new ShowReport(vault.Name, entry.Prefix, entry.IsLocked, ListVerb.Verified(entry), fetch, objects, manifest), CliJson.Printed.ShowReport));
+                else Print(context.Terminal, vault, entry, manifest, objects);
+            }
+
             return ErrorCode.Done;
         });
         return command;
+    }
+
+    /// <summary>Of an id that is no backup any more: when and why it expired.</summary>
+    private static async Task<Tombstone?> FindTombstoneAsync(Place place, IVault vault, string which, CancellationToken cancel) =>
+        BackupId.TryParse(which, out var id) ? await new BackupCatalog(vault).FindTombstoneAsync(place.Environment, id, cancel) : null;
+
+    private static async Task<IReadOnlyList<ObjectFacts>?> FactsAsync(IVault vault, CatalogEntry entry, Manifest manifest, CancellationToken cancel)
+    {
+        if (vault is not IStateVault states) return null;
+        try
+        {
+            return await states.FactsAsync([.. manifest.Artifacts.Select(a => a.Key), entry.Prefix + VaultKeys.ManifestName], cancel);
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.VaultDenied || e.Code == ErrorCode.VaultMissing)
+        {
+            return null; // A role may read manifests without seeing tags and locks; verify is the one to speak of missing objects.
+        }
     }
 
     /// <summary>Leaves the shell in the folder that the printed commands expect.</summary>
@@ -52,7 +87,19 @@ public static class ShowVerb
         return $"mkdir -p {RestoreByHand.Shell(entry.Id.ToString())} && cd {RestoreByHand.Shell(entry.Id.ToString())} && aws s3 cp --recursive {RestoreByHand.Shell($"{root}/{entry.Prefix}")} .";
     }
 
-    private static void Print(Terminal t, IVault vault, CatalogEntry entry, Manifest m)
+    private static void Print(Terminal t, Tombstone tombstone)
+    {
+        t.Line($"{tombstone.Id} has expired: {tombstone.Reason}");
+        t.Line($"at {Time(tombstone.At)} by {tombstone.Operator}; that plan kept {tombstone.Plan.Kept} backups and ended {tombstone.Plan.Expired}, of {tombstone.Keys.Count} objects here");
+        t.Line("where the bucket keeps versions, they can be brought back until lifecycle has removed the noncurrent ones");
+    }
+
+    /// <summary>For example <c>12 objects: 12 committed, 12 governance until 2027-03-04</c>.</summary>
+    private static string? Describe(IReadOnlyList<ObjectFacts>? objects) => objects is null ? null : $"{objects.Count}: " + string.Join(", ",
+        objects.GroupBy(f => f.State is { } state ? Words.Of(state) : "without state").Select(g => $"{g.Count()} {g.Key}")
+            .Concat(objects.GroupBy(f => f.Lock is { } l ? $"{Words.Of(l.Mode)} until {l.Until.UtcDateTime:yyyy-MM-dd}" : "not locked").Select(g => $"{g.Count()} {g.Key}")));
+
+    private static void Print(Terminal t, IVault vault, CatalogEntry entry, Manifest m, IReadOnlyList<ObjectFacts>? objects)
     {
         var s = m.Snapshot;
         void Field(string name, string? value)
@@ -72,6 +119,7 @@ public static class ShowVerb
         Field("roles", string.Join(", ", s.Roles));
         Field("expires", m.ExpiresAt is { } e ? Time(e) : "never by itself");
         Field("lock", m.Lock is { } l ? $"{Words.Of(l.Mode)} until {Time(l.Until)}, {(entry.IsLocked ? "in place" : "NOT complete: the next run repairs it")}" : "none");
+        Field("objects", Describe(objects));
         Field("verified", ListVerb.Verified(entry) switch { true => "passed", false => "FAILED", null => "never" });
         Field("without rows", string.Join(", ", s.WithoutRows));
         foreach (var finding in m.Findings) Field("finding", $"{Words.Of(finding.Severity)}: {finding.Sentence} → {finding.NextStep}");

@@ -20,6 +20,7 @@ public static class VerbTable
             VerifyVerb.Create(context),
             RestoreVerb.Create(context),
             WatchVerb.Create(context),
+            PruneVerb.Create(context),
             CheckVerb.Create(context),
             DoctorVerb.Create(context),
             DemoVerb.Create(context),

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Backup.Core.Model;
 using Backup.Core.Storage;
 
@@ -24,7 +25,33 @@ public sealed record CatalogEntry
 
     /// <summary>The newest result of one kind, or null when there is none.</summary>
     public ResultName? Newest(ProofKind kind) => Results.LastOrDefault(r => r.Kind == kind);
+
+    /// <summary>Readable, and neither the newest verify nor the newest drill failed: what fills a calendar period and counts for retention.</summary>
+    public bool IsGood => Manifest is not null && !Results.HasFailed();
 }
+
+/// <summary>What lies below an id and is no backup: it has expired, or it never became one.</summary>
+public sealed record CatalogRemains
+{
+    public required string Prefix { get; init; }
+    public required Tier Tier { get; init; }
+    public required BackupId Id { get; init; }
+
+    /// <summary>When <c>expired.json</c> was written; null when there is none, and no manifest either.</summary>
+    public required DateTimeOffset? ExpiredAt { get; init; }
+
+    /// <summary>Something besides the tombstone is still listed.</summary>
+    public required bool HasObjects { get; init; }
+
+    /// <summary>A lock or a result shows that it was once committed: its manifest was taken away.</summary>
+    public required bool WasCommitted { get; init; }
+
+    /// <summary>When the youngest object was stored.</summary>
+    public required DateTimeOffset Youngest { get; init; }
+}
+
+/// <summary>All that one listing shows: what exists, oldest first, and what does not.</summary>
+public sealed record CatalogSurvey(IReadOnlyList<CatalogEntry> Entries, IReadOnlyList<CatalogRemains> Remains);
 
 /// <summary>The manifests of a vault. Publishing one is the commit of a backup; what has none, or has a tombstone, does not exist.</summary>
 public sealed class BackupCatalog(IVault vault)
@@ -65,16 +92,29 @@ public sealed class BackupCatalog(IVault vault)
         foreach (var tier in Enum.GetValues<Tier>())
         {
             var found = await ReadAsync([VaultKeys.BackupPrefix(environment, tier, id)], cancel);
-            if (found.Count > 0) return found[0];
+            if (found.Entries.Count > 0) return found.Entries[0];
         }
 
         return null;
     }
 
+    /// <summary>The tombstone of this id in whichever tier and environment (null = any) it is, or null.</summary>
+    public async Task<Tombstone?> FindTombstoneAsync(string? environment, BackupId id, CancellationToken cancel)
+    {
+        var survey = await SurveyAsync(environment, id.Database, cancel);
+        return survey.Remains.FirstOrDefault(r => r.Id == id && r.ExpiredAt is not null) is { } remains
+            ? JsonSerializer.Deserialize(await ReadObjectAsync(remains.Prefix + VaultKeys.TombstoneName, cancel), ManifestJson.Context.Tombstone)
+            : null;
+    }
+
     /// <summary>
     /// All backups, oldest first. <paramref name="environment"/> null = every environment in the vault; <paramref name="database"/> null = every database.
     /// </summary>
-    public async Task<IReadOnlyList<CatalogEntry>> ListAsync(string? environment, string? database, CancellationToken cancel)
+    public async Task<IReadOnlyList<CatalogEntry>> ListAsync(string? environment, string? database, CancellationToken cancel) =>
+        (await SurveyAsync(environment, database, cancel)).Entries;
+
+    /// <summary>As <see cref="ListAsync"/>, with what has expired and what was never finished.</summary>
+    public async Task<CatalogSurvey> SurveyAsync(string? environment, string? database, CancellationToken cancel)
     {
         IReadOnlyList<string> prefixes = (environment, database) switch
         {
@@ -82,8 +122,10 @@ public sealed class BackupCatalog(IVault vault)
             (not null, null) => [VaultKeys.Escape(environment) + "/"],
             _ => [""],
         };
-        var entries = await ReadAsync(prefixes, cancel);
-        return [.. entries.Where(e => database is null || e.Id.Database == database).OrderBy(e => e.Id.Time).ThenBy(e => e.Prefix, StringComparer.Ordinal)];
+        var (entries, remains) = await ReadAsync(prefixes, cancel);
+        return new CatalogSurvey(
+            [.. entries.Where(e => database is null || e.Id.Database == database).OrderBy(e => e.Id.Time).ThenBy(e => e.Prefix, StringComparer.Ordinal)],
+            [.. remains.Where(r => database is null || r.Id.Database == database).OrderBy(r => r.Prefix, StringComparer.Ordinal)]);
     }
 
     public async Task<byte[]> ReadObjectAsync(string key, CancellationToken cancel)
@@ -94,7 +136,7 @@ public sealed class BackupCatalog(IVault vault)
         return memory.ToArray();
     }
 
-    private async Task<List<CatalogEntry>> ReadAsync(IReadOnlyList<string> prefixes, CancellationToken cancel)
+    private async Task<CatalogSurvey> ReadAsync(IReadOnlyList<string> prefixes, CancellationToken cancel)
     {
         var folders = new Dictionary<string, Folder>(StringComparer.Ordinal);
         foreach (var prefix in prefixes)
@@ -103,15 +145,16 @@ public sealed class BackupCatalog(IVault vault)
             {
                 if (!VaultKeys.TryBackup(item.Key, out var folder, out var tier, out var id)) continue;
                 if (!folders.TryGetValue(folder, out var seen)) folders[folder] = seen = new Folder(tier, id);
-                seen.Add(item.Key[folder.Length..]);
+                seen.Add(item.Key[folder.Length..], item.LastModified);
             }
         }
 
         var entries = new ConcurrentBag<CatalogEntry>();
-        await Parallel.ForEachAsync(folders.Where(f => f.Value is { HasManifest: true, HasTombstone: false }),
+        await Parallel.ForEachAsync(folders.Where(f => f.Value.IsBackup),
             new ParallelOptions { MaxDegreeOfParallelism = ReadAhead, CancellationToken = cancel },
             async (f, token) => entries.Add(await EntryAsync(f.Key, f.Value, token)));
-        return [.. entries.OrderBy(e => e.Prefix, StringComparer.Ordinal)];
+        return new CatalogSurvey([.. entries.OrderBy(e => e.Prefix, StringComparer.Ordinal)],
+            [.. folders.Where(f => !f.Value.IsBackup).Select(f => f.Value.Remains(f.Key))]);
     }
 
     private Task<CatalogEntry> EntryAsync(string prefix, Folder folder, CancellationToken cancel) => LoadAsync(
@@ -134,19 +177,41 @@ public sealed class BackupCatalog(IVault vault)
 
     private sealed class Folder(Tier tier, BackupId id)
     {
+        private bool _hasManifest;
+        private bool _hasObjects;
+        private DateTimeOffset? _expiredAt;
+        private DateTimeOffset _youngest;
+
         public Tier Tier { get; } = tier;
         public BackupId Id { get; } = id;
-        public bool HasManifest { get; private set; }
-        public bool HasTombstone { get; private set; }
+        public bool IsBackup => _hasManifest && _expiredAt is null;
         public bool IsLocked { get; private set; }
         public List<ResultName> Results { get; } = [];
 
-        public void Add(string name)
+        public void Add(string name, DateTimeOffset storedAt)
         {
-            HasManifest |= name == VaultKeys.ManifestName;
-            HasTombstone |= name == VaultKeys.TombstoneName;
+            if (storedAt > _youngest) _youngest = storedAt;
+            if (name == VaultKeys.TombstoneName)
+            {
+                _expiredAt = storedAt;
+                return;
+            }
+
+            _hasObjects = true;
+            _hasManifest |= name == VaultKeys.ManifestName;
             IsLocked |= name == VaultKeys.LockedName;
             if (name.StartsWith(ResultName.Folder, StringComparison.Ordinal) && ResultName.TryParse(name, out var result)) Results.Add(result);
         }
+
+        public CatalogRemains Remains(string prefix) => new()
+        {
+            Prefix = prefix,
+            Tier = Tier,
+            Id = Id,
+            ExpiredAt = _expiredAt,
+            HasObjects = _hasObjects,
+            WasCommitted = IsLocked || Results.Count > 0,
+            Youngest = _youngest,
+        };
     }
 }

@@ -108,4 +108,5 @@ public sealed class WordConverter<T> : JsonConverter<T> where T : struct, Enum
 
 [JsonSerializable(typeof(Manifest))]
 [JsonSerializable(typeof(LockedFact))]
+[JsonSerializable(typeof(Tombstone))]
 public sealed partial class ManifestContext : JsonSerializerContext;

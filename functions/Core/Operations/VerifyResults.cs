@@ -37,9 +37,9 @@ public static class VerifyResults
 
     public static byte[] Write(VerifyResult result) => JsonSerializer.SerializeToUtf8Bytes(result, _context.VerifyResult);
 
-    /// <summary>What the choice of a tier must know of earlier backups: a damaged one, or one that failed its verify, fills no period.</summary>
+    /// <summary>What the choice of a tier must know of earlier backups: a damaged one, or one whose newest verify or drill failed, fills no period.</summary>
     public static IReadOnlyList<EarlierBackup> ToEarlier(IEnumerable<CatalogEntry> entries) =>
-        [.. entries.Select(e => new EarlierBackup(e.Id, e.Tier, e.Manifest is not null && e.Newest(ProofKind.Verify)?.Verdict != Verdict.Fail))];
+        [.. entries.Select(e => new EarlierBackup(e.Id, e.Tier, e.IsGood))];
 
     private static JsonSerializerOptions Options()
     {

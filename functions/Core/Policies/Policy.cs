@@ -65,7 +65,14 @@ public sealed record DataCheck
 }
 
 /// <summary>How long each tier is kept. A tier that the policy does not name uses no slot: nothing is put there.</summary>
-public sealed record RetentionPolicy(IReadOnlyDictionary<Tier, CalendarSpan> Keep, int MinimumKept = 3);
+public sealed record RetentionPolicy(IReadOnlyDictionary<Tier, CalendarSpan> Keep, int MinimumKept = 3)
+{
+    /// <summary>What to write where nobody has a better idea. Never assumed: a policy that says nothing keeps everything.</summary>
+    public const string Standard = "retention: { daily: 30d, weekly: 8w, monthly: 12mo, annual: 7y, pre-deploy: 3y }";
+
+    /// <summary>The tiers that a scheduled backup can take.</summary>
+    public static bool IsScheduled(Tier tier) => tier is Tier.Daily or Tier.Weekly or Tier.Monthly or Tier.Annual;
+}
 
 /// <summary>Days after which a tier moves to a colder class; null = never.</summary>
 public sealed record StorageClasses(int? Ia = null, int? Instant = null, int? Glacier = null, int? DeepArchive = null);

@@ -26,14 +26,12 @@ internal sealed class PolicyBuilder(string? folder)
             Notify = Notify(map),
         };
         if (policy.Vault is { } vault && !IsS3(vault)) FolderContradictions(map, policy);
-        if (retention is { Keep.Count: > 0 } && !retention.Keep.Keys.Any(IsScheduled) && databases.Any(d => d.Schedule is not null))
+        if (retention is { Keep.Count: > 0 } && !retention.Keep.Keys.Any(RetentionPolicy.IsScheduled) && databases.Any(d => d.Schedule is not null))
             map.Contradiction("retention", "keeps no tier that a scheduled backup can take, and a database has a schedule",
                 "name daily, weekly, monthly or annual");
         map.Finish();
         return policy;
     }
-
-    private static bool IsScheduled(Tier tier) => tier is Tier.Daily or Tier.Weekly or Tier.Monthly or Tier.Annual;
 
     private static bool IsS3(string vault) => vault.StartsWith("s3://", StringComparison.Ordinal);
 

@@ -4,7 +4,7 @@ using Backup.Core.Policies;
 
 namespace Backup.Core.Retention;
 
-/// <summary>An earlier backup as far as the choice of a tier needs it. A backup whose newest verify failed is not good.</summary>
+/// <summary>An earlier backup as far as the choice of a tier needs it. One that cannot be read, or whose newest verify or drill failed, is not good.</summary>
 public sealed record EarlierBackup(BackupId Id, Tier Tier, bool IsGood);
 
 /// <summary>

@@ -67,3 +67,13 @@ public interface IColdVault
     /// <returns>What to expect, in words, for example "ready in 3 to 5 hours".</returns>
     Task<string> ThawAsync(IReadOnlyCollection<VaultObject> objects, int days, CancellationToken cancel);
 }
+
+/// <summary>What the store itself says about an object. A null state is no tag, or one that is not ours.</summary>
+public sealed record ObjectFacts(string Key, ObjectState? State, RetainUntil? Lock);
+
+/// <summary>A vault that keeps a state and a lock with every object.</summary>
+public interface IStateVault
+{
+    /// <summary>In order of keys. vault.denied for a role that may not read heads or tags of objects.</summary>
+    Task<IReadOnlyList<ObjectFacts>> FactsAsync(IReadOnlyCollection<string> keys, CancellationToken cancel);
+}

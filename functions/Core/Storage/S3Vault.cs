@@ -10,7 +10,7 @@ namespace Backup.Core.Storage;
 /// A vault in an S3 bucket. Nothing is ever deleted here: objects carry the tag <c>backup</c> = pending, committed or expired, on which the bucket's
 /// lifecycle rules act. The SDK retries requests; nobody above this class does.
 /// </summary>
-public sealed class S3Vault : IVault, IColdVault, IVersionedVault
+public sealed class S3Vault : IVault, IColdVault, IVersionedVault, IStateVault
 {
     internal const string StateTag = "backup";
 
@@ -32,6 +32,7 @@ public sealed class S3Vault : IVault, IColdVault, IVersionedVault
     public Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(content);
+        CheckExpiry(state);
         return new S3Upload(_s3, _location, KeyRules.Check(key), state, retain, cancel).StoreAsync(content);
     }
 
@@ -100,6 +101,7 @@ public sealed class S3Vault : IVault, IColdVault, IVersionedVault
 
     public Task MarkAsync(IReadOnlyCollection<string> keys, ObjectState state, CancellationToken cancel)
     {
+        CheckExpiry(state);
         if (!_location.Tags) return Task.CompletedTask;
         return ForEachAsync(keys, async (key, token) =>
         {
@@ -171,10 +173,20 @@ public sealed class S3Vault : IVault, IColdVault, IVersionedVault
             : "ready in 3 to 5 hours (Glacier Flexible Retrieval)";
     }
 
+    public Task<IReadOnlyList<ObjectFacts>> FactsAsync(IReadOnlyCollection<string> keys, CancellationToken cancel) =>
+        S3Facts.ReadAsync(_s3, _location, keys, Together, cancel);
+
     public ValueTask DisposeAsync()
     {
         _s3.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private void CheckExpiry(ObjectState state)
+    {
+        if (state is not ObjectState.Expired || _location.Tags) return;
+        throw new BackupException(ErrorCode.UsageWrong, $"{_location} is used without object tags, so nothing in it can expire",
+            "Remove tags=off from the vault's URL if the store knows tags, or remove old backups with the store's own tools.");
     }
 
     internal static ObjectLockMode? LockMode(RetainUntil? retain) => retain?.Mode switch
