@@ -5,6 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 using Backup.Cli.Verbs;
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Operations.Increments;
 using Backup.Core.Operations.Watching;
 using Backup.Core.Storage;
 
@@ -16,6 +17,7 @@ namespace Backup.Cli;
 /// </summary>
 [JsonSerializable(typeof(CheckReport))]
 [JsonSerializable(typeof(RunListReport))]
+[JsonSerializable(typeof(IncrementListReport))]
 [JsonSerializable(typeof(ListReport))]
 [JsonSerializable(typeof(ShowReport))]
 [JsonSerializable(typeof(Tombstone))]
@@ -40,6 +42,7 @@ public sealed partial class CliJson : JsonSerializerContext
             new WordConverter<Severity>(), new WordConverter<Tier>(), new WordConverter<BackupKind>(), new WordConverter<Provider>(),
             new WordConverter<LockMode>(), new WordConverter<ArtifactRole>(), new WordConverter<RunOutcome>(), new WordConverter<VerifyLevel>(),
             new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<Verdict>(), new WordConverter<ObjectState>(),
+            new WordConverter<IncrementMode>(), new WordConverter<IncrementOutcome>(),
         },
     });
 

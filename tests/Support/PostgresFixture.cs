@@ -24,7 +24,7 @@ public sealed class PostgresFixture : IAsyncDisposable
     {
         Machine = MachineEnvironment.Read();
         Installations = new PostgresInstallations(Machine);
-        _cluster = new(() => StartAsync(new ClusterRequest { MaxConnections = 100 }));
+        _cluster = new(() => StartAsync(new ClusterRequest { MaxConnections = 100, Settings = new Dictionary<string, string> { ["max_prepared_transactions"] = "10" } }));
         _passwordServer = new(StartPasswordServerAsync);
     }
 

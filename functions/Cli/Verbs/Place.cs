@@ -2,6 +2,7 @@ using System.CommandLine;
 using Backup.Core.Catalog;
 using Backup.Core.Machine;
 using Backup.Core.Model;
+using Backup.Core.Operations.Increments;
 using Backup.Core.Policies;
 using Backup.Core.Postgres;
 using Backup.Core.Storage;
@@ -95,6 +96,14 @@ public sealed class Place
         ArgumentNullException.ThrowIfNull(vault);
         var database = Database ?? (BackupId.TryParse(which, out var id) ? id.Database : null);
         return BackupSelector.Choose(await new BackupCatalog(vault).ListAsync(Environment, database, cancel), which, vault.Name);
+    }
+
+    /// <summary>The state that a person means: a backup, and the increments that complete it.</summary>
+    public async Task<RestorePoint> FindPointAsync(IVault vault, string which, bool useIncrements, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(vault);
+        var database = _database ?? (BackupId.TryParse(which, out var id) ? id.Database : null);
+        return RestorePoint.Choose(await new BackupCatalog(vault).ListAsync(Environment, database, cancel), which, vault.Name, useIncrements);
     }
 
     public async Task<IReadOnlyList<CatalogEntry>> ListAsync(IVault vault, CancellationToken cancel) =>

@@ -20,7 +20,7 @@ public static class RestoreVerb
     {
         ArgumentNullException.ThrowIfNull(context);
         var o = context.Options;
-        var which = new Argument<string>("which") { Description = "latest, an id, or a UTC time: the last backup at or before it." };
+        var which = new Argument<string>("which") { Description = "latest or a UTC time: the last backup at or before it, with its increments; or an id." };
         var target = new Option<string?>("--target") { Description = "URL of the database to restore into, or ${NAME} for an environment variable.", HelpName = "URL" };
         var create = new Option<bool>("--create") { Description = "Make the target database; it must not exist." };
         var clean = new Option<bool>("--clean") { Description = "Replace the target: restore beside it, compare, swap by rename, keep the old one." };
@@ -30,18 +30,19 @@ public static class RestoreVerb
         var allow = new Option<bool>("--allow-protected") { Description = "Allow a target that the policy protects, or that is the source itself." };
         var compare = new Option<string>("--compare") { Description = "counts: rows of every table; full: also every row's content.", HelpName = "HOW", DefaultValueFactory = _ => "counts" };
         compare.AcceptOnlyFromAmong([.. Words.All<Comparison>()]);
+        var noIncrements = new Option<bool>("--no-increments") { Description = "The backup alone, without the increments of its critical tables." };
         var thaw = new Option<bool>("--thaw") { Description = "Ask for objects that are in an archive class, and say when to come back." };
         var thawDays = new Option<int>("--thaw-days") { Description = "How long the thawed copies stay.", HelpName = "N", DefaultValueFactory = _ => 7 };
         var command = new Command("restore", "Restore a backup.")
         {
-            which, target, create, clean, tables, jobs, noOwner, allow, compare, thaw, thawDays, o.Vault, o.Stack, o.Policy, o.Database, o.Output,
+            which, target, create, clean, tables, jobs, noOwner, allow, compare, noIncrements, thaw, thawDays, o.Vault, o.Stack, o.Policy, o.Database, o.Output,
         };
         command.SetAction(async (parsed, cancel) =>
         {
             var place = Place.Of(context, parsed);
             await using var vault = place.OpenVault();
-            var entry = await place.FindAsync(vault, parsed.GetRequiredValue(which), cancel);
-            if (parsed.GetValue(thaw)) return await ThawAsync(context, vault, entry, parsed.GetValue(thawDays), o.WantsJson(parsed), cancel);
+            var point = await place.FindPointAsync(vault, parsed.GetRequiredValue(which), !parsed.GetValue(noIncrements), cancel);
+            if (parsed.GetValue(thaw)) return await ThawAsync(context, vault, point.Backup, parsed.GetValue(thawDays), o.WantsJson(parsed), cancel);
             if (parsed.GetValue(create) && parsed.GetValue(clean))
                 throw new BackupException(ErrorCode.UsageWrong, "--create and --clean exclude each other", "Give --create for a new database, --clean to replace one.");
             if (parsed.GetValue(jobs) is < 1 or > 32)
@@ -51,7 +52,8 @@ public static class RestoreVerb
             var request = new RestoreRequest
             {
                 Vault = vault,
-                Backup = entry,
+                Backup = point.Backup,
+                Increments = point.Increments,
                 Target = place.Connect(text, "--target"),
                 Mode = parsed.GetValue(create) ? RestoreMode.Create : parsed.GetValue(clean) ? RestoreMode.Replace : RestoreMode.Empty,
                 Tables = parsed.GetValue(tables) ?? [],
@@ -92,6 +94,15 @@ public static class RestoreVerb
         foreach (var key in r.LeftOut) terminal.Note($"left out, because the table that it points to was not restored: foreign key {key}");
         terminal.Line(string.Create(CultureInfo.InvariantCulture,
             $"restored {r.Id} into {r.Target}: {r.Rows:N0} rows of {r.Tables} tables, compared by {Words.Of(r.Compared)}, {r.Steps.Sum(s => s.Seconds):0.0} s ({string.Join(", ", r.Steps.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Step} {s.Seconds:0.0}")))})"));
+        if (r.Increments.Count > 0) terminal.Line($"it holds {Holds(r)}");
         if (r.KeptAs is not null) terminal.Line($"the database that was there before is kept as {r.KeptAs}; when nobody needs it: DROP DATABASE {TableName.Quote(r.KeptAs)}");
+    }
+
+    /// <summary>Which table is from when; a restore that mixes times must say so.</summary>
+    private static string Holds(RestoreReport r)
+    {
+        static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        var newer = r.Increments.GroupBy(i => i.Time).OrderByDescending(g => g.Key).Select(g => $"{string.Join(", ", g.Select(i => i.Table))} to {Time(g.Key)}");
+        return $"{string.Join("; ", newer)} (without deletions, unless the table was copied whole); everything else to {Time(r.SnapshotTime)}";
     }
 }

@@ -160,7 +160,7 @@ public static class RunVerb
         ? bytes
         : throw new BackupException(ErrorCode.UsageWrong, $"--shard-above is \"{text}\"", "Give a size of at least 1MiB, for example 32MiB.");
 
-    private static IReadOnlyList<string> Recipients(string[] files, Policy? policy, string folder)
+    internal static IReadOnlyList<string> Recipients(string[] files, Policy? policy, string folder)
     {
         var paths = files.Select(f => Path.GetFullPath(f, Path.GetFullPath(folder))).ToList();
         foreach (var path in paths.Where(p => !File.Exists(p)))
@@ -168,7 +168,7 @@ public static class RunVerb
         return [.. policy?.Encryption.GpgRecipients ?? [], .. paths];
     }
 
-    private static DateTimeOffset? Time(string? text)
+    internal static DateTimeOffset? Time(string? text)
     {
         if (text is null) return null;
         return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)

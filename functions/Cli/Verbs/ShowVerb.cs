@@ -114,6 +114,12 @@ public static class ShowVerb
         Field("source", $"{m.Source.Host}:{m.Source.Port}/{m.Source.Database}, PostgreSQL {s.ServerVersion}, {Bytes.Text(s.DatabaseBytes)} on disk, {s.Encoding}, {s.Collation}");
         Field("snapshot", $"{Time(s.Time)}, LSN {s.Lsn}");
         Field("content", string.Create(CultureInfo.InvariantCulture, $"{m.Totals.Tables} tables, {m.Totals.Rows:N0} rows, {s.Sequences.Count} sequences, {m.Artifacts.Count} objects"));
+        if (m.Increment is { } i)
+        {
+            Field("increment", $"number {i.Number} of {i.Base}; restored together with it");
+            foreach (var table in i.Tables) Field("table", $"{table.Table}: {(table.Mode == IncrementMode.Full ? "all rows" : $"rows since {table.Since}, without deletions")}{(table.Why is { } why ? $" ({why})" : "")}");
+        }
+
         Field("size", $"{Bytes.Text(m.Totals.RawBytes)} raw, {Bytes.Text(m.Totals.StoredBytes)} stored, {string.Join(" + ", m.Artifacts[0].Filters)}");
         Field("extensions", string.Join(", ", s.Extensions.Select(e => $"{e.Name} {e.Version}")));
         Field("roles", string.Join(", ", s.Roles));

@@ -15,6 +15,7 @@ public static class VerbTable
         return
         [
             RunVerb.Create(context),
+            IncrementalVerb.Create(context),
             ListVerb.Create(context),
             ShowVerb.Create(context),
             VerifyVerb.Create(context),

@@ -12,6 +12,7 @@ public static class BackupSelector
         if (BackupId.TryParse(which, out var id))
             return entries.FirstOrDefault(e => e.Id == id) ?? throw NotFound($"there is no backup {which} in {vaultName}", entries);
         var time = ParseTime(which);
+        entries = [.. entries.Where(e => !e.Id.IsIncrement)]; // never a backup: it holds changes of some tables
         var readable = entries.Where(e => e.Manifest is not null).ToList();
         var databases = readable.Select(e => e.Id.Database).Distinct().Order(StringComparer.Ordinal).ToList();
         if (databases.Count > 1)
@@ -28,7 +29,8 @@ public static class BackupSelector
             ?? throw NotFound(time is null ? $"there is no backup in {vaultName}" : $"there is no backup at or before {time:yyyy-MM-dd HH:mm:ss}Z in {vaultName}", entries);
     }
 
-    private static DateTimeOffset? ParseTime(string which)
+    /// <summary>Null for <c>latest</c>; usage for anything that is neither that nor a time.</summary>
+    public static DateTimeOffset? ParseTime(string which)
     {
         if (which == "latest") return null;
         return DateTimeOffset.TryParse(which, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)

@@ -26,6 +26,7 @@ public sealed record ErrorCode(string Name, int ExitCode, string Meaning)
     public static readonly ErrorCode SourceBlocked = new("source.blocked", Failed, "a lock of another session is in the way");
     public static readonly ErrorCode SourceChanged = new("source.changed", Failed, "the schema changed while it was being copied");
     public static readonly ErrorCode SourceLost = new("source.lost", Failed, "the snapshot or its connection was lost");
+    public static readonly ErrorCode SourceTable = new("source.table", Failed, "a critical table cannot be copied by increments");
     public static readonly ErrorCode VaultUnreachable = new("vault.unreachable", Failed, "the vault does not answer or the network failed");
     public static readonly ErrorCode VaultDenied = new("vault.denied", Failed, "the vault refuses access");
     public static readonly ErrorCode VaultFull = new("vault.full", Failed, "the vault has no space left");
@@ -51,7 +52,7 @@ public sealed record ErrorCode(string Name, int ExitCode, string Meaning)
     public static IReadOnlyList<ErrorCode> All { get; } =
     [
         UsageWrong, PolicyInvalid, ToolMissing, ToolVersion, ToolFailed, SourceUnreachable, SourcePooled, SourceRights,
-        SourceLimits, SourceBusy, SourceBlocked, SourceChanged, SourceLost, VaultUnreachable, VaultDenied, VaultFull, VaultBusy,
+        SourceLimits, SourceBusy, SourceBlocked, SourceChanged, SourceLost, SourceTable, VaultUnreachable, VaultDenied, VaultFull, VaultBusy,
         VaultConflict, VaultMissing, VaultCold, BackupNotFound, BackupDamaged, BackupFormat, TargetRefused, TargetUnfit,
         RestoreFailed, RestoreDifferent, SecretUnusable, RotationFailed, RunnerUnavailable, NoticeFailed, Cancelled, Internal,
     ];

@@ -38,6 +38,9 @@ public sealed record Manifest
     public required IReadOnlyList<Artifact> Artifacts { get; init; }
     public required IReadOnlyList<TableFingerprint> Fingerprints { get; init; }
 
+    /// <summary>Of an increment: what it is relative to. Null for every other backup.</summary>
+    public IncrementFacts? Increment { get; init; }
+
     /// <summary>What the run noticed, for example globals that the server does not show.</summary>
     public IReadOnlyList<Finding> Findings { get; init; } = [];
 
@@ -113,7 +116,8 @@ public sealed record SequenceFact
     public required bool Cycles { get; init; }
 }
 
-public sealed record ToolVersions(string Backup, string PgDump, string Zstd, string? Gpg);
+/// <param name="PgDump">Null for increments, which need none.</param>
+public sealed record ToolVersions(string Backup, string? PgDump, string Zstd, string? Gpg);
 
 public enum ArtifactRole
 {
@@ -163,6 +167,9 @@ public sealed record TableFingerprint
     public string? Where { get; init; }
     /// <summary>OIDs in the source of the tables that are summed here: its own, or those of the tree's leaves.</summary>
     public required IReadOnlyList<uint> Oids { get; init; }
+
+    /// <summary>pg_class.relfilenode of each of <see cref="Oids"/>: another number later means that the table was rewritten or emptied. Null in old manifests.</summary>
+    public IReadOnlyList<uint>? Files { get; init; }
 
     /// <summary>Null when the policy asked for no fingerprints and the rows were not counted on the way.</summary>
     public long? Rows { get; init; }

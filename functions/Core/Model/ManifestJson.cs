@@ -53,7 +53,7 @@ public static class ManifestJson
         Converters =
         {
             new WordConverter<Provider>(), new WordConverter<Tier>(), new WordConverter<BackupKind>(), new WordConverter<LockMode>(),
-            new WordConverter<ArtifactRole>(), new WordConverter<Severity>(),
+            new WordConverter<ArtifactRole>(), new WordConverter<Severity>(), new WordConverter<IncrementMode>(),
         },
     };
 

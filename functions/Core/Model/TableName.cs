@@ -13,6 +13,36 @@ public sealed record TableName(string Schema, string Name)
 
     public static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 
+    /// <summary><c>schema.table</c> as the catalog spells it; each part may stand in double quotes.</summary>
+    public static TableName Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var end = 0;
+        for (var quoted = false; end < text.Length && (quoted || text[end] != '.'); end++) quoted ^= text[end] == '"';
+        return new TableName(Unquote(text[..end]), Unquote(text[Math.Min(end + 1, text.Length)..]));
+    }
+
+    /// <summary>Column names, separated by commas; each may stand in double quotes.</summary>
+    public static IReadOnlyList<string> ParseColumns(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var columns = new List<string>();
+        var (start, quoted) = (0, false);
+        for (var i = 0; i <= text.Length; i++)
+        {
+            if (i < text.Length && text[i] == '"') quoted = !quoted;
+            if (i < text.Length && (quoted || text[i] != ',')) continue;
+            columns.Add(Unquote(text[start..i].Trim()));
+            start = i + 1;
+        }
+
+        return columns;
+    }
+
+    private static string Unquote(string name) => name.Length >= 2 && name[0] == '"' && name[^1] == '"'
+        ? name[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal)
+        : name;
+
     /// <summary>Ordinal, by schema and name: the same on every machine.</summary>
     public static IComparer<TableName> Order { get; } = Comparer<TableName>.Create((a, b) =>
         string.CompareOrdinal(a.Schema, b.Schema) is var s and not 0 ? s : string.CompareOrdinal(a.Name, b.Name));

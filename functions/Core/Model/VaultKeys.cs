@@ -21,6 +21,10 @@ public static class VaultKeys
     public static IReadOnlyList<string> DatabasePrefixes(string environment, string database) =>
         [.. Enum.GetValues<Tier>().Select(t => DatabasePrefix(environment, t, database))];
 
+    /// <summary>What the writer of a backup claims. Increments have a place of their own: they go on while a backup runs for hours.</summary>
+    public static IReadOnlyList<string> WriterPrefixes(string environment, string database, bool increments) =>
+        [.. Enum.GetValues<Tier>().Where(t => (t == Tier.Incremental) == increments).Select(t => DatabasePrefix(environment, t, database))];
+
     /// <summary>Everything of one backup, with a final '/'.</summary>
     public static string BackupPrefix(string environment, Tier tier, BackupId id) => string.Create(CultureInfo.InvariantCulture,
         $"{DatabasePrefix(environment, tier, id.Database)}{id.Time.UtcDateTime:yyyy/MM}/{Escape(id.ToString())}/");

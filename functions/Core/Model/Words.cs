@@ -49,6 +49,13 @@ public enum Runner
     Fargate,
 }
 
+/// <summary>How an increment takes a table: the rows that appeared or changed, or all of them.</summary>
+public enum IncrementMode
+{
+    Changes,
+    Full,
+}
+
 public enum FingerprintMode
 {
     Full,

@@ -5,6 +5,14 @@ using Backup.Core.Postgres;
 
 namespace Backup.Core.Operations;
 
+/// <summary>A foreign key of an archive: quoted names of the table that has it and of the one that it points to, its own name as SQL, the statement without semicolon.</summary>
+public sealed record ForeignKey(ArchiveEntry Entry, string From, string To, string Name, string Statement)
+{
+    /// <summary>True when the entry is the comment on this constraint.</summary>
+    public bool IsCommented(ArchiveEntry entry) => entry.Description.StartsWith("COMMENT ", StringComparison.Ordinal)
+        && entry.Description.Contains($" CONSTRAINT {Name.Trim('"').Replace("\"\"", "\"", StringComparison.Ordinal)} ON ", StringComparison.Ordinal);
+}
+
 /// <summary>
 /// The base archive as a local file, restored section by section by pg_restore with a list of entries. Any error of pg_restore fails it and is
 /// shown with the statement.
@@ -33,25 +41,21 @@ public sealed partial class ArchiveRestore(
             "Mend what the statement needs on the target (role, extension, version, right); then run the restore again.");
     }
 
-    /// <summary>
-    /// Foreign keys of the chosen tables that point to tables whose rows are not restored: they cannot hold and are left out, by name.
-    /// </summary>
-    public async Task<IReadOnlyList<ArchiveEntry>> DanglingForeignKeysAsync(
-        IReadOnlyList<ArchiveEntry> entries, IReadOnlySet<string> chosenSql, CancellationToken cancel)
+    /// <summary>Every foreign key of the archive, as it will be made.</summary>
+    public async Task<IReadOnlyList<ForeignKey>> ForeignKeysAsync(IReadOnlyList<ArchiveEntry> entries, CancellationToken cancel)
     {
-        var dangling = new List<ArchiveEntry>();
+        var keys = new List<ForeignKey>();
         var list = Path.Combine(workFolder, "foreign-key.list");
         foreach (var entry in entries.Where(e => e.Description.StartsWith("FK CONSTRAINT ", StringComparison.Ordinal)))
         {
             await File.WriteAllTextAsync(list, entry.Line + "\n", cancel);
             var sql = await ToolProcess.CheckAsync(Command([$"--use-list={list}", "--file=-", archive]), null, cancel);
-            var match = ForeignKey().Match(sql);
+            var match = ForeignKeySql().Match(sql);
             if (!match.Success) continue;
-            var (from, to) = (Canonical(match.Groups[1].Value), Canonical(match.Groups[2].Value));
-            if (chosenSql.Contains(from) && !chosenSql.Contains(to)) dangling.Add(entry);
+            keys.Add(new ForeignKey(entry, Canonical(match.Groups[1].Value), Canonical(match.Groups[3].Value), match.Groups[2].Value, match.Value));
         }
 
-        return dangling;
+        return keys;
     }
 
     private ToolCommand Command(IReadOnlyList<string> arguments) => new()
@@ -72,8 +76,9 @@ public sealed partial class ArchiveRestore(
     private static string Canonical(string qualified) => string.Concat(Part().Matches(qualified).Select(m =>
         m.Value == "." ? "." : m.Value.StartsWith('"') ? m.Value : $"\"{m.Value}\""));
 
-    [GeneratedRegex("""ALTER TABLE (?:ONLY )?((?:"(?:[^"]|"")+"|[^\s".]+)\.(?:"(?:[^"]|"")+"|[^\s"]+))\s.*\bREFERENCES ((?:"(?:[^"]|"")+"|[^\s".]+)\.(?:"(?:[^"]|"")+"|[^\s"(]+))\(""", RegexOptions.Singleline)]
-    private static partial Regex ForeignKey();
+    // To the end of the statement: comments of the archive follow on lines of their own.
+    [GeneratedRegex("""^ALTER TABLE (?:ONLY )?((?:"(?:[^"]|"")+"|[^\s".]+)\.(?:"(?:[^"]|"")+"|[^\s"]+))\s+ADD CONSTRAINT ("(?:[^"]|"")+"|\S+) FOREIGN KEY .*?\bREFERENCES ((?:"(?:[^"]|"")+"|[^\s".]+)\.(?:"(?:[^"]|"")+"|[^\s"(]+))\((?:"(?:[^"]|"")+"|[^";])*(?=;)""", RegexOptions.Singleline | RegexOptions.Multiline)]
+    private static partial Regex ForeignKeySql();
 
     [GeneratedRegex("\"(?:[^\"]|\"\")+\"|[^\\s\".]+|\\.")]
     private static partial Regex Part();

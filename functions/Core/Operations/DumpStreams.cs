@@ -142,7 +142,7 @@ public sealed class DumpStreams(
     private bool Hashes(SourceTable table) => request.Database.Fingerprint switch
     {
         FingerprintMode.Full => true,
-        FingerprintMode.Critical => request.Database.CriticalTables.Any(t => t.Table == (table.Root ?? table.Name).ToString() || t.Table == table.Name.ToString()),
+        FingerprintMode.Critical => request.Database.CriticalTables.Any(t => t.Name == (table.Root ?? table.Name) || t.Name == table.Name),
         _ => false,
     };
 

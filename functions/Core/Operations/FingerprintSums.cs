@@ -29,6 +29,7 @@ public sealed class FingerprintSums
                 Columns = table.Columns,
                 Where = table.Where,
                 Oids = before is null ? [table.Oid] : before.Oids.Contains(table.Oid) ? before.Oids : [.. before.Oids, table.Oid],
+                Files = before is null ? [table.FileNode] : before.Oids.Contains(table.Oid) ? before.Files : [.. before.Files!, table.FileNode],
                 Rows = before is null ? rows : before.Rows + rows,
                 Hash = sum is null || (before is not null && before.Hash is null) ? null : RowMeter.Format(_sums[subject]),
             };

@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using Backup.Core.Catalog;
 using Backup.Core.Machine;
 using Backup.Core.Model;
+using Backup.Core.Operations.Increments;
 using Backup.Core.Postgres;
 using Backup.Core.Storage;
 
@@ -50,7 +52,8 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         await using var target = await RestoreTarget.OpenAsync(request, cancel);
         await StepAsync("check", async () =>
         {
-            await CheckStoredAsync(request, manifest, [basis, .. chunks], cancel);
+            await CheckStoredAsync(request.Vault, request.Backup, manifest, [basis, .. chunks], cancel);
+            foreach (var increment in request.Increments) await CheckStoredAsync(request.Vault, increment, increment.Manifest!, increment.Manifest!.Artifacts, cancel);
             await target.CheckAsync(_findings, cancel);
             foreach (var finding in _findings) progress?.Report(new Progress($"warning: {finding.Sentence} → {finding.NextStep}") { IsStep = true });
         });
@@ -62,13 +65,18 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             await StepAsync("fetch", () => FetchAsync(request, basis, archive, cancel));
             await target.MakeAsync(clock.GetUtcNow(), cancel);
             var restore = new ArchiveRestore(archive, postgres, machine, target.Working, target.Server.Major, request.NoOwner, work.Folder);
-            var plan = await EntriesAsync(restore, chosen, target.Server.IsSuperuser, cancel);
+            var increments = new ApplyIncrements(request, target.Working, target.Server, _tools, chosen, Count);
+            var plan = await EntriesAsync(restore, chosen, increments.Sql, target.Server.IsSuperuser, cancel);
             await StepAsync("schema", () => restore.SectionAsync("pre-data", plan.PreData, 1, cancel));
             await StepAsync("data", () => LoadAsync(request, manifest, target, restore, plan.Data, chunks, cancel));
-            await StepAsync("indexes", () => restore.SectionAsync("post-data", plan.PostData, request.Jobs, cancel));
+            var expected = manifest;
+            if (increments.Sql.Count > 0) await StepAsync("increments", async () => expected = await increments.ApplyAsync(cancel));
+            await StepAsync("indexes", () => increments.IndexesAsync(() => restore.SectionAsync("post-data", plan.PostData, request.Jobs, cancel), cancel));
+            if (plan.Late.Count > 0)
+                await StepAsync("foreign keys", async () => await restore.SectionAsync("post-data", plan.CommentsOn(await increments.MakeForeignKeysAsync(plan.Late, cancel)), 1, cancel));
             await StepAsync("compare", () => Task.WhenAll(
                 RowLoader.AnalyzeAsync(target.Working, cancel),
-                new DatabaseComparer(target.Working, manifest, request.Comparison, request.Jobs).CheckAsync(chosen, cancel)));
+                new DatabaseComparer(target.Working, expected, request.Comparison, request.Jobs).CheckAsync(chosen, cancel)));
             await target.ApplySettingsAsync(_findings, cancel);
             var kept = await target.SwapAsync(clock.GetUtcNow(), cancel);
             return new RestoreReport
@@ -76,13 +84,15 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
                 Id = manifest.Id,
                 Target = target.Working.ToString(),
                 KeptAs = kept,
-                Rows = manifest.Fingerprints.Where(f => chosen.Includes(f)).Sum(f => f.Rows ?? 0),
+                SnapshotTime = manifest.Snapshot.Time,
+                Increments = increments.Applied,
+                Rows = expected.Fingerprints.Where(f => chosen.Includes(f)).Sum(f => f.Rows ?? 0),
                 Tables = manifest.Fingerprints.Count(chosen.Includes),
                 BytesRead = Interlocked.Read(ref _bytesRead),
                 Compared = request.Comparison,
                 Steps = _steps,
                 LeftOut = [.. plan.LeftOut.Select(e => e.Description["FK CONSTRAINT ".Length..])],
-                Findings = _findings,
+                Findings = [.. increments.Findings, .. _findings],
             };
         }
         catch
@@ -93,9 +103,9 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         }
     }
 
-    private static async Task CheckStoredAsync(RestoreRequest request, Manifest manifest, IReadOnlyList<Artifact> needed, CancellationToken cancel)
+    private static async Task CheckStoredAsync(IVault vault, CatalogEntry entry, Manifest manifest, IReadOnlyList<Artifact> needed, CancellationToken cancel)
     {
-        var objects = await Stored.ListAsync(request.Vault, request.Backup, cancel);
+        var objects = await Stored.ListAsync(vault, entry, cancel);
         if (Stored.Differences(manifest with { Artifacts = needed }, objects) is { Count: > 0 } wrong)
             throw ArtifactReader.Damaged($"{manifest.Id} is not complete: {string.Join("; ", wrong)}");
         if (Stored.Cold(needed, objects) is { Count: > 0 } cold)
@@ -132,18 +142,29 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         if (await ArtifactReader.StoredDifferenceAsync(request.Vault, _tools, artifact, Count, cancel) is { } difference) throw ArtifactReader.Damaged(difference);
     }
 
+    /// <param name="Late">Foreign keys from or to a table that is newer than the rest: they may not hold.</param>
     private sealed record Plan(
-        IReadOnlyList<ArchiveEntry> PreData, IReadOnlyList<ArchiveEntry> Data, IReadOnlyList<ArchiveEntry> PostData, IReadOnlyList<ArchiveEntry> LeftOut);
+        IReadOnlyList<ArchiveEntry> PreData, IReadOnlyList<ArchiveEntry> Data, IReadOnlyList<ArchiveEntry> PostData, IReadOnlyList<ArchiveEntry> LeftOut,
+        IReadOnlyList<ForeignKey> Late, IReadOnlyList<ArchiveEntry> LateComments)
+    {
+        public IEnumerable<ArchiveEntry> CommentsOn(IReadOnlyList<ForeignKey> made) => LateComments.Where(c => made.Any(k => k.IsCommented(c)));
+    }
 
-    private static async Task<Plan> EntriesAsync(ArchiveRestore restore, TableChoice chosen, bool isSuperuser, CancellationToken cancel)
+    private static async Task<Plan> EntriesAsync(
+        ArchiveRestore restore, TableChoice chosen, IReadOnlySet<string> incremented, bool isSuperuser, CancellationToken cancel)
     {
         // The comment of an extension belongs to its owner, which at a provider is never the login role.
         var all = (await restore.ListAsync(cancel)).Where(e => isSuperuser || !e.Description.StartsWith("COMMENT - EXTENSION ", StringComparison.Ordinal)).ToList();
-        if (chosen.IsAll) return new Plan(all, all, all, []);
-        var dangling = await restore.DanglingForeignKeysAsync(all, chosen.Sql, cancel);
-        var data = all.Where(e => !e.IsTableData || chosen.Includes(e)).Where(e => !e.Description.StartsWith("BLOB", StringComparison.Ordinal)).ToList();
-        var post = all.Except(dangling).Where(e => !e.Description.StartsWith("MATERIALIZED VIEW DATA ", StringComparison.Ordinal)).ToList();
-        return new Plan(all, data, post, dangling);
+        var keys = chosen.IsAll && incremented.Count == 0 ? [] : await restore.ForeignKeysAsync(all, cancel);
+        // Foreign keys of the chosen tables that point to tables whose rows are not restored cannot hold.
+        var dangling = chosen.IsAll ? [] : keys.Where(k => chosen.Sql.Contains(k.From) && !chosen.Sql.Contains(k.To)).ToList();
+        var late = keys.Except(dangling).Where(k => incremented.Contains(k.From) || incremented.Contains(k.To)).ToList();
+        var comments = all.Where(e => late.Any(k => k.IsCommented(e))).ToList();
+        var data = chosen.IsAll ? all
+            : all.Where(e => !e.IsTableData || chosen.Includes(e)).Where(e => !e.Description.StartsWith("BLOB", StringComparison.Ordinal)).ToList();
+        var post = all.Except(dangling.Select(k => k.Entry)).Except(late.Select(k => k.Entry)).Except(comments)
+            .Where(e => chosen.IsAll || !e.Description.StartsWith("MATERIALIZED VIEW DATA ", StringComparison.Ordinal)).ToList();
+        return new Plan(all, data, post, [.. dangling.Select(k => k.Entry)], late, comments);
     }
 
     private async Task LoadAsync(

@@ -14,9 +14,6 @@ public static class RestoreByHand
     /// <param name="prefix">Key prefix of the backup, which the commands leave out: they are relative to its folder.</param>
     public static IReadOnlyList<string> For(SnapshotFacts snapshot, string database, string prefix, IReadOnlyList<Artifact> artifacts)
     {
-        var encrypted = artifacts.Any(a => a.Filters.Contains("gpg"));
-        string File(Artifact a) => Shell(a.Key[prefix.Length..]);
-        string Read(Artifact a) => encrypted ? $"gpg --quiet --decrypt {File(a)} | zstd -dc --long=31" : $"zstd -dc --long=31 {File(a)}";
         var basis = artifacts.Single(a => a.Role == ArtifactRole.Base);
         var lines = new List<string>
         {
@@ -24,27 +21,41 @@ public static class RestoreByHand
             "# PGHOST, PGPORT, PGUSER and PGPASSWORD name the server to restore to; DB is the database to make.",
             "set -euo pipefail",
             $"DB=${{DB:-{Shell(database + "_restored")}}}",
-            $"export PGOPTIONS={Shell(string.Join(' ', SessionSettings.Output.Concat([new("default_transaction_read_only", "off")]).Select(s => $"-c {s.Key}={s.Value.Replace(" ", "\\ ", StringComparison.Ordinal)}")))}",
-            "sha256sum --check --quiet <<'SUMS'",
+            $"export PGOPTIONS={Options}",
         };
-        lines.AddRange(artifacts.Select(a => $"{a.Sha256}  {a.Key[prefix.Length..]}"));
-        lines.Add("SUMS");
+        lines.AddRange(CheckSums(prefix, artifacts));
         lines.AddRange(artifacts.Where(a => a.Role == ArtifactRole.Globals).Select(a =>
-            $"# roles, if the server lacks them (already existing ones print an error): {Read(a)} | psql -X -d postgres"));
+            $"# roles, if the server lacks them (already existing ones print an error): {Read(a, prefix)} | psql -X -d postgres"));
         // As arguments, a database name with '=' would be read as a connection string, and names that are not ASCII in the database's encoding.
         lines.Add("export PGDATABASE=$DB PGCLIENTENCODING=UTF8");
         lines.Add($"createdb --template=template0 {CreateOptions(snapshot)} -- \"$DB\"");
         lines.Add("BASE=$(mktemp); trap 'rm -f \"$BASE\"' EXIT");
-        lines.Add($"{Read(basis)} > \"$BASE\"");
+        lines.Add($"{Read(basis, prefix)} > \"$BASE\"");
         lines.Add("pg_restore --exit-on-error --section=pre-data -d '' \"$BASE\"");
         lines.Add("pg_restore --exit-on-error --section=data -d '' \"$BASE\"");
         lines.AddRange(artifacts.Where(a => a.Role == ArtifactRole.Chunk).Select(a =>
-            $"{Read(a)} | psql -X -q -v ON_ERROR_STOP=1 -c {Shell(CopySql(a, snapshot.Encoding))}"));
+            $"{Read(a, prefix)} | psql -X -q -v ON_ERROR_STOP=1 -c {Shell(CopySql(a, snapshot.Encoding))}"));
+        lines.Add("# Increments come here, if there are any: their manifests print how. BEFORE_INDEXES may hold the command that applies them.");
+        lines.Add("if [ -n \"${BEFORE_INDEXES:-}\" ]; then bash -c \"$BEFORE_INDEXES\"; fi");
         lines.Add("pg_restore --exit-on-error --section=post-data -j 4 -d '' \"$BASE\"");
         lines.AddRange(snapshot.DatabaseSql.Select(sql =>
             $"psql -X -q -v ON_ERROR_STOP=1 -v db=\"$DB\" <<< {Shell(ForDatabase(sql, ":\"db\""))}"));
         lines.Add("psql -X -q -c ANALYZE");
         return lines;
+    }
+
+    /// <summary>The pinned settings as a word of a shell command.</summary>
+    internal static string Options => Shell(string.Join(' ', SessionSettings.Output.Concat([new("default_transaction_read_only", "off")])
+        .Select(s => $"-c {s.Key}={s.Value.Replace(" ", "\\ ", StringComparison.Ordinal)}")));
+
+    internal static IEnumerable<string> CheckSums(string prefix, IReadOnlyList<Artifact> artifacts) =>
+        ["sha256sum --check --quiet <<'SUMS'", .. artifacts.Select(a => $"{a.Sha256}  {a.Key[prefix.Length..]}"), "SUMS"];
+
+    /// <summary>The command that prints an artifact's raw bytes.</summary>
+    internal static string Read(Artifact artifact, string prefix)
+    {
+        var file = Shell(artifact.Key[prefix.Length..]);
+        return artifact.Filters.Contains("gpg") ? $"gpg --quiet --decrypt {file} | zstd -dc --long=31" : $"zstd -dc --long=31 {file}";
     }
 
     /// <summary>The statement that loads a chunk.</summary>

@@ -31,6 +31,9 @@ public sealed record RestoreRequest
 {
     public required IVault Vault { get; init; }
     public required CatalogEntry Backup { get; init; }
+
+    /// <summary>Increments of <see cref="Backup"/> to apply on top, oldest first.</summary>
+    public IReadOnlyList<CatalogEntry> Increments { get; init; } = [];
     public required ConnectionTarget Target { get; init; }
     public required RestoreMode Mode { get; init; }
 
@@ -63,12 +66,23 @@ public sealed record RestoreReport
     public required long BytesRead { get; init; }
     public required Comparison Compared { get; init; }
 
-    /// <summary>Per step, in order: check, fetch, schema, data, indexes, compare.</summary>
+    /// <summary>The moment that the restored rows are from, of all tables that are not in <see cref="Increments"/>.</summary>
+    public required DateTimeOffset SnapshotTime { get; init; }
+
+    /// <summary>Tables that are newer than the backup, because increments were applied.</summary>
+    public IReadOnlyList<IncrementedTable> Increments { get; init; } = [];
+
+    /// <summary>Per step, in order: check, fetch, schema, data, (increments), indexes, (foreign keys), compare.</summary>
     public required IReadOnlyList<StepTime> Steps { get; init; }
 
     /// <summary>Foreign keys that could not be restored because the table that they point to was not.</summary>
     public IReadOnlyList<string> LeftOut { get; init; } = [];
     public IReadOnlyList<Finding> Findings { get; init; } = [];
 }
+
+/// <param name="Time">The snapshot of the last increment that holds the table.</param>
+/// <param name="Increments">How many were applied.</param>
+/// <param name="Rows">New and changed rows in them.</param>
+public sealed record IncrementedTable(TableName Table, DateTimeOffset Time, int Increments, long Rows);
 
 public sealed record StepTime(string Step, double Seconds);

@@ -66,7 +66,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         var (postgres, findings) = await PreflightAsync(request, session, cancel);
 
         // Nobody else works on this database now: what lies unfinished in its place is dead.
-        var prefixes = VaultKeys.DatabasePrefixes(request.Environment, request.Database.Name);
+        var prefixes = VaultKeys.WriterPrefixes(request.Environment, request.Database.Name, increments: false);
         await using var claim = await request.Vault.ClaimAsync(prefixes, cancel);
         var catalog = new BackupCatalog(request.Vault);
         var earlier = await catalog.ListAsync(request.Environment, request.Database.Name, cancel);
@@ -123,7 +123,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             RestoreByHand = RestoreByHand.For(facts, request.Source.Database, prefix, artifacts),
             ManifestSha256 = "",
         };
-        await CommitAsync(catalog, prefix, manifest, cancel);
+        await CommitAsync(catalog, prefix, manifest, clock, progress, cancel);
         return new RunReport { Outcome = RunOutcome.Committed, Id = id, Manifest = manifest, Prefix = prefix, Stages = stages.Read() };
     }
 
@@ -167,14 +167,17 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         return (postgres, findings);
     }
 
-    // Tags before the manifest: a crash in between keeps artifacts that nobody names, the other order would let lifecycle remove named ones.
-    // From the manifest on nothing can be stopped: an operator who is told that nothing was committed must be able to believe it.
-    private async Task CommitAsync(BackupCatalog catalog, string prefix, Manifest manifest, CancellationToken cancel)
+    /// <summary>
+    /// Tags before the manifest: a crash in between keeps artifacts that nobody names, the other order would let lifecycle remove named ones.
+    /// From the manifest on nothing can be stopped: an operator who is told that nothing was committed must be able to believe it.
+    /// </summary>
+    internal static async Task CommitAsync(
+        BackupCatalog catalog, string prefix, Manifest manifest, TimeProvider clock, IProgress<Progress>? progress, CancellationToken cancel)
     {
         await catalog.Vault.MarkAsync([.. manifest.Artifacts.Select(a => a.Key)], ObjectState.Committed, cancel);
         cancel.ThrowIfCancellationRequested();
         await catalog.PublishAsync(prefix, manifest, manifest.Lock is { } l ? new RetainUntil(l.Mode, l.Until) : null, CancellationToken.None);
-        Step($"committed {manifest.Id}");
+        progress?.Report(new Progress($"committed {manifest.Id}") { IsStep = true });
         await ObjectLock.ApplyAsync(catalog.Vault, prefix, manifest, clock, CancellationToken.None);
     }
 

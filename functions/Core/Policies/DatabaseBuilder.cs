@@ -59,7 +59,8 @@ internal static class DatabaseBuilder
                 item.Required("table", Forms.Table, ""),
                 item.Optional("key", Forms.Text),
                 item.Optional("watermark", Forms.Text),
-                item.Required("every", Forms.Duration, default));
+                item.Required("every", Forms.Duration, default),
+                item.Or("mode", Forms.Word<IncrementMode>(), IncrementMode.Changes));
             if (table.Table.Length > 0 && tables.Exists(t => t.Table == table.Table))
                 item.Problems.Add("policy.duplicateName", item.PathOf("table"), item.LineOf("table"),
                     $"{ProblemList.Show(table.Table)} is in the list already", "remove one of the two");

@@ -51,7 +51,16 @@ public sealed record DatabasePolicy
     public IReadOnlyList<DataCheck> Checks { get; init; } = [];
 }
 
-public sealed record CriticalTable(string Table, string? Key, string? Watermark, TimeSpan Every);
+/// <summary>A table that increments copy between backups.</summary>
+/// <param name="Table"><c>schema.table</c>.</param>
+/// <param name="Key">Columns of a unique index, separated by commas; null = the primary key.</param>
+/// <param name="Watermark">A column that holds the time of the last change; see docs.</param>
+/// <param name="Every">How often.</param>
+/// <param name="Mode">Full: the whole table each time, so that deleted rows are gone too.</param>
+public sealed record CriticalTable(string Table, string? Key, string? Watermark, TimeSpan Every, IncrementMode Mode = IncrementMode.Changes)
+{
+    public TableName Name => TableName.Parse(Table);
+}
 
 /// <summary>A question to a restored database: one SQL query with one value, and what the value must be.</summary>
 public sealed record DataCheck

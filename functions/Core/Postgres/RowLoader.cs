@@ -35,11 +35,15 @@ public sealed class RowLoader : IAsyncDisposable
     /// <param name="source">The rows.</param>
     /// <param name="check">Runs after the last byte and before the commit; what it throws, like any error of the source, rolls back.</param>
     /// <param name="cancel">Rolls back.</param>
-    public async Task LoadAsync(TableName table, string copySql, Stream source, Action check, CancellationToken cancel)
+    /// <param name="before">A statement of the same transaction, run first.</param>
+    /// <param name="after">Run in the same transaction, after the check.</param>
+    public async Task LoadAsync(
+        TableName table, string copySql, Stream source, Action check, CancellationToken cancel, string? before = null, Func<NpgsqlConnection, Task>? after = null)
     {
         try
         {
             await using var transaction = await _connection.BeginTransactionAsync(cancel);
+            if (before is not null) await ExecuteAsync(before, cancel);
             var writer = (NpgsqlCopyTextWriter)await _connection.BeginTextImportAsync(copySql, cancel);
             try
             {
@@ -54,6 +58,7 @@ public sealed class RowLoader : IAsyncDisposable
             }
 
             await writer.DisposeAsync();
+            if (after is not null) await after(_connection);
             await transaction.CommitAsync(cancel);
         }
         catch (NpgsqlException e)
@@ -67,6 +72,15 @@ public sealed class RowLoader : IAsyncDisposable
             throw new BackupException(ErrorCode.RestoreFailed, $"loading rows into {table} failed: the connection was lost", "Look in the server's log; then run the restore again.", e);
         }
     }
+
+    /// <returns>Rows changed.</returns>
+    public async Task<int> ExecuteAsync(string sql, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand(sql, _connection);
+        return await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    public async Task<T> ReadAsync<T>(Func<NpgsqlConnection, Task<T>> read) => await read(_connection);
 
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
 

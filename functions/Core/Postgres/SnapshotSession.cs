@@ -11,7 +11,11 @@ namespace Backup.Core.Postgres;
 public sealed class SnapshotSession : IAsyncDisposable
 {
     private const int LockClass = 1111704139;
-    private const int LockObject = 1;
+    private const int BackupLock = 1;
+
+    /// <summary>Increments exclude each other only: they go on while a backup runs for hours, and never cost a backup its turn.</summary>
+    public const int IncrementLock = 2;
+
     private const int PlanAttempts = 3;
     private static readonly TimeSpan _heartbeat = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan _answerTime = TimeSpan.FromSeconds(5);
@@ -47,7 +51,8 @@ public sealed class SnapshotSession : IAsyncDisposable
     public int ProcessId => _connection.ProcessID;
 
     /// <summary>Connects, refuses poolers, pins the settings and takes the database's advisory lock (source.busy names the holder).</summary>
-    public static async Task<SnapshotSession> OpenAsync(ConnectionTarget target, string applicationName, CancellationToken cancel)
+    public static async Task<SnapshotSession> OpenAsync(
+        ConnectionTarget target, string applicationName, CancellationToken cancel, int lockObject = BackupLock)
     {
         PoolerProbe.CheckUrl(target);
         var connection = await Connector.OpenAsync(target, applicationName, cancel);
@@ -58,7 +63,7 @@ public sealed class SnapshotSession : IAsyncDisposable
             var server = await ServerFacts.ReadAsync(connection, cancel);
             await SessionSettings.VerifyAsync(connection, SessionSettings.Reading(server.Major), cancel);
             var session = new SnapshotSession(target, connection, server);
-            await session.TakeAdvisoryLockAsync(cancel);
+            await session.TakeAdvisoryLockAsync(lockObject, cancel);
             return session;
         }
         catch (NpgsqlException e)
@@ -97,11 +102,11 @@ public sealed class SnapshotSession : IAsyncDisposable
     /// A snapshot alone does not protect a table that nobody has locked: TRUNCATE would give empty chunks without an error.
     /// </summary>
     public async Task<(string Snapshot, IReadOnlyList<SourceTable> Tables)> TakeSnapshotAsync(
-        IReadOnlyList<string> excludedSchemas, TimeSpan lockTimeout, CancellationToken cancel)
+        IReadOnlyList<string> excludedSchemas, TimeSpan lockTimeout, CancellationToken cancel, IReadOnlyList<TableName>? only = null)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var taken = await UseAsync(c => TryTakeAsync(c, excludedSchemas, lockTimeout, cancel), cancel);
+            var taken = await UseAsync(c => TryTakeAsync(c, excludedSchemas, lockTimeout, only, cancel), cancel);
             if (taken is { } result)
             {
                 _heartbeatTask = Task.Run(HeartbeatAsync, CancellationToken.None);
@@ -167,11 +172,11 @@ public sealed class SnapshotSession : IAsyncDisposable
     }
 
     private static async Task<(string, IReadOnlyList<SourceTable>)?> TryTakeAsync(
-        NpgsqlConnection c, IReadOnlyList<string> excludedSchemas, TimeSpan lockTimeout, CancellationToken cancel)
+        NpgsqlConnection c, IReadOnlyList<string> excludedSchemas, TimeSpan lockTimeout, IReadOnlyList<TableName>? only, CancellationToken cancel)
     {
         // The list too: it asks for sizes, and that waits for whoever has a table exclusively.
         await ExecuteAsync(c, $"SET lock_timeout = {(int)lockTimeout.TotalMilliseconds}", cancel);
-        var before = await TableList.ReadAsync(c, excludedSchemas, cancel);
+        var before = await TableList.ReadAsync(c, excludedSchemas, cancel, only);
         await ExecuteAsync(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", cancel);
         var toLock = before.Where(t => t.Kind is 'r' or 'p').Select(t => $"ONLY {t.Name.Sql}").ToList();
         try
@@ -186,7 +191,7 @@ public sealed class SnapshotSession : IAsyncDisposable
 
         // The first statement that needs a snapshot: it is taken here, after the locks.
         var snapshot = (string)(await ScalarAsync(c, "SELECT pg_export_snapshot()", cancel))!;
-        var after = await TableList.ReadAsync(c, excludedSchemas, cancel);
+        var after = await TableList.ReadAsync(c, excludedSchemas, cancel, only);
         if (Same(before, after))
         {
             await ExecuteAsync(c, "SET lock_timeout = 0", cancel);
@@ -202,13 +207,13 @@ public sealed class SnapshotSession : IAsyncDisposable
             p.First.Oid == p.Second.Oid && p.First.FileNode == p.Second.FileNode && p.First.Name == p.Second.Name
             && p.First.Columns.SequenceEqual(p.Second.Columns));
 
-    private async Task TakeAdvisoryLockAsync(CancellationToken cancel)
+    private async Task TakeAdvisoryLockAsync(int lockObject, CancellationToken cancel)
     {
-        if (await ScalarAsync(_connection, $"SELECT pg_try_advisory_lock({LockClass}, {LockObject})", cancel) is true) return;
+        if (await ScalarAsync(_connection, $"SELECT pg_try_advisory_lock({LockClass}, {lockObject})", cancel) is true) return;
         var holder = await ScalarAsync(_connection, $"""
             SELECT format('process %s of role %s, %s', a.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), 'no name'))
             FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-            WHERE l.locktype = 'advisory' AND l.granted AND l.classid = {LockClass} AND l.objid = {LockObject} AND l.objsubid = 2
+            WHERE l.locktype = 'advisory' AND l.granted AND l.classid = {LockClass} AND l.objid = {lockObject} AND l.objsubid = 2
               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
             """, cancel) as string;
         throw new BackupException(ErrorCode.SourceBusy, $"another backup of {_target} is running: {holder ?? "its session has just ended"}",

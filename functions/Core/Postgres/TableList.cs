@@ -68,13 +68,23 @@ public static class TableList
         WHERE c.relkind IN ('r', 'p', 'f', 'S') AND c.relpersistence <> 't'
           AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT n.nspname = ANY (@excluded)
           AND (x.oid IS NULL OR c.oid = ANY (coalesce(x.extconfig, '{}')))
+          AND (@tables::text[] IS NULL
+               OR EXISTS (SELECT FROM unnest(@schemas::text[], @tables::text[]) o(s, t)
+                          JOIN pg_namespace tn ON tn.nspname = o.s JOIN pg_class tc ON tc.relnamespace = tn.oid AND tc.relname = o.t
+                          WHERE tc.oid IN (c.oid, root.oid)
+                             OR EXISTS (SELECT FROM pg_depend sd WHERE sd.classid = 'pg_class'::regclass AND sd.objid = c.oid AND c.relkind = 'S'
+                                          AND sd.refclassid = 'pg_class'::regclass AND sd.refobjid = tc.oid AND sd.deptype IN ('a', 'i'))))
         ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
         """;
 
-    public static async Task<IReadOnlyList<SourceTable>> ReadAsync(NpgsqlConnection session, IReadOnlyList<string> excludedSchemas, CancellationToken cancel)
+    /// <param name="only">These, with their partitions and the sequences that they own; null = everything.</param>
+    public static async Task<IReadOnlyList<SourceTable>> ReadAsync(
+        NpgsqlConnection session, IReadOnlyList<string> excludedSchemas, CancellationToken cancel, IReadOnlyList<TableName>? only = null)
     {
         await using var command = new NpgsqlCommand(Sql, session);
         command.Parameters.AddWithValue("excluded", excludedSchemas.ToArray());
+        command.Parameters.AddWithValue("schemas", only is null ? DBNull.Value : only.Select(t => t.Schema).ToArray());
+        command.Parameters.AddWithValue("tables", only is null ? DBNull.Value : only.Select(t => t.Name).ToArray());
         await using var row = await command.ExecuteReaderAsync(cancel);
         var tables = new List<SourceTable>();
         while (await row.ReadAsync(cancel))

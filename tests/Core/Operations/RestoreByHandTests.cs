@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using Backup.Core.Machine;
 using Backup.Core.Model;
 using Backup.Core.Operations;
 using Backup.Core.Storage;
@@ -44,7 +42,7 @@ public sealed class RestoreByHandTests(PostgresFixture postgres)
         var script = string.Join('\n', run.Manifest!.RestoreByHand);
         Assert.DoesNotContain(script.Split('\n'), l => l.StartsWith("backup ", StringComparison.Ordinal) || l.Contains("| backup", StringComparison.Ordinal));
         var url = await lab.NewUrlAsync("hand = 'made'");
-        await BashAsync($"cd '{Path.Combine(lab.VaultFolder, run.Prefix!)}'\n{script}", url, null);
+        await Shell.BashAsync(postgres, $"cd '{Path.Combine(lab.VaultFolder, run.Prefix!)}'\n{script}", url, null);
         Assert.Equal([], await lab.DifferencesAsync(source.Url, url, new ComparisonOptions { DatabaseLevel = true }));
         Assert.False(File.Exists("/tmp/no"));
     }
@@ -62,7 +60,7 @@ public sealed class RestoreByHandTests(PostgresFixture postgres)
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         await File.WriteAllBytesAsync(file, bytes, Cancel);
         var url = await lab.NewUrlAsync("hand");
-        var error = await BashAsync($"cd '{Path.Combine(lab.VaultFolder, run.Prefix!)}'\n{string.Join('\n', run.Manifest.RestoreByHand)}", url, null, exit: 1);
+        var error = await Shell.BashAsync(postgres, $"cd '{Path.Combine(lab.VaultFolder, run.Prefix!)}'\n{string.Join('\n', run.Manifest.RestoreByHand)}", url, null, exit: 1);
         Assert.Contains("did NOT match", error, StringComparison.Ordinal);
         Assert.DoesNotContain(await lab.DatabasesAsync(), d => url.Contains(d, StringComparison.Ordinal) && d.StartsWith("hand_", StringComparison.Ordinal) && d != source.Name);
     }
@@ -80,7 +78,7 @@ public sealed class RestoreByHandTests(PostgresFixture postgres)
         await using var lab = new Lab(postgres, new S3Vault(location, TimeProvider.System, new S3Tuning { Credentials = MotoServer.Credentials }));
         var run = await lab.RunAsync(lab.Request(source.Url, d => d with { ShardAbove = 1 }) with { GpgRecipients = [keys.PublicKeyFile] });
         var url = await lab.NewUrlAsync("hand");
-        await BashAsync($"cd \"$(mktemp -d)\"; aws s3 cp --quiet --recursive {RestoreByHand.Shell($"{root}/{run.Prefix}")} .\n{string.Join('\n', run.Manifest!.RestoreByHand)}", url, new()
+        await Shell.BashAsync(postgres, $"cd \"$(mktemp -d)\"; aws s3 cp --quiet --recursive {RestoreByHand.Shell($"{root}/{run.Prefix}")} .\n{string.Join('\n', run.Manifest!.RestoreByHand)}", url, new()
         {
             ["AWS_ENDPOINT_URL"] = moto.Endpoint.ToString(),
             ["AWS_ACCESS_KEY_ID"] = "AKIAIOSFODNN7EXAMPLE",
@@ -92,26 +90,4 @@ public sealed class RestoreByHandTests(PostgresFixture postgres)
     }
 
     private static string Quote(string word) => $"{{{word}}}";
-
-    // The tools of the server's major first on PATH, where to restore to in PG*: what the first lines of the commands ask for.
-    private async Task<string> BashAsync(string script, string url, Dictionary<string, string>? more, int exit = 0)
-    {
-        var cluster = await postgres.ClusterAsync();
-        var info = new ProcessStartInfo("bash", ["-s"]) { RedirectStandardInput = true, RedirectStandardError = true, UseShellExecute = false };
-        info.Environment["PATH"] = $"{Path.GetDirectoryName(cluster.Installation.Tool("psql"))}:{postgres.Machine["PATH"]}";
-        info.Environment["PGHOST"] = cluster.SocketFolder;
-        info.Environment["PGPORT"] = $"{cluster.Port}";
-        info.Environment["PGUSER"] = ThrowawayClusterUser;
-        info.Environment["DB"] = new Npgsql.NpgsqlConnectionStringBuilder(Database.ConnectionString(url)).Database;
-        foreach (var (name, value) in more ?? []) info.Environment[name] = value;
-        using var process = Process.Start(info)!;
-        var error = process.StandardError.ReadToEndAsync(Cancel);
-        await process.StandardInput.WriteAsync(script);
-        process.StandardInput.Close();
-        await process.WaitForExitAsync(Cancel);
-        Assert.True(process.ExitCode == exit, $"bash ended with {process.ExitCode}: {await error}");
-        return await error;
-    }
-
-    private static string ThrowawayClusterUser => Backup.Core.Postgres.ThrowawayCluster.SuperUser;
 }

@@ -1,0 +1,46 @@
+using Backup.Core.Catalog;
+using Backup.Core.Model;
+
+namespace Backup.Core.Operations.Increments;
+
+/// <summary>What a person's word for a moment means: a backup, and the increments that complete it, oldest first.</summary>
+public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntry> Increments)
+{
+    /// <param name="entries">From the catalog.</param>
+    /// <param name="which">
+    /// latest or a time: the last backup and its increments up to then. An increment's id: its backup and the increments up to it. A backup's id:
+    /// that backup alone.
+    /// </param>
+    /// <param name="vaultName">For messages.</param>
+    /// <param name="useIncrements">False: the backup alone.</param>
+    public static RestorePoint Choose(IReadOnlyList<CatalogEntry> entries, string which, string vaultName, bool useIncrements)
+    {
+        ArgumentNullException.ThrowIfNull(entries);
+        var chosen = BackupSelector.Choose(entries, which, vaultName);
+        if (chosen.Id.IsIncrement) return UpTo(chosen, entries, useIncrements);
+        if (!useIncrements || BackupId.TryParse(which, out _) || chosen.Manifest is not { } basis) return new RestorePoint(chosen, []);
+        var time = BackupSelector.ParseTime(which);
+        var chain = IncrementChain.Of(basis, entries).Where(e => time is null || e.Manifest!.Snapshot.Time <= time).ToList();
+        // As with a backup: whoever asks for the latest must hear of a newer increment that is damaged. One that a later one covers does not matter.
+        var after = chain.Count > 0 ? chain[^1].Id.Time : chosen.Id.Time;
+        var damaged = entries.Where(e => e is { Id.IsIncrement: true, Manifest: null } && e.Prefix.Split('/')[0] == chosen.Prefix.Split('/')[0] && e.Id.Database == chosen.Id.Database
+            && e.Id.Time > after && (time is null || e.Id.Time <= time)).MaxBy(e => e.Id.Time);
+        if (damaged is not null)
+            throw new BackupException(ErrorCode.BackupDamaged, damaged.Problem!, "Fetch it from a copy of the vault, restore to a time before it, or leave increments out: --no-increments.");
+        IncrementChain.CheckComplete(basis, chain);
+        return new RestorePoint(chosen, chain);
+    }
+
+    private static RestorePoint UpTo(CatalogEntry increment, IReadOnlyList<CatalogEntry> entries, bool useIncrements)
+    {
+        if (!useIncrements)
+            throw new BackupException(ErrorCode.UsageWrong, $"{increment.Id} is an increment, and --no-increments leaves increments out", "Give the id of a backup, or leave --no-increments out.");
+        var facts = (increment.Manifest ?? throw ArtifactReader.Damaged(increment.Problem!)).Increment!;
+        var basis = entries.FirstOrDefault(e => e.Id.ToString() == facts.Base && e.Prefix.Split('/')[0] == increment.Prefix.Split('/')[0])
+            ?? throw new BackupException(ErrorCode.BackupNotFound, $"the backup {facts.Base}, which {increment.Id} completes, is not in the vault", "Fetch it from a copy of the vault; without it only the rows of the increment are there.");
+        if (basis.Manifest is null) throw ArtifactReader.Damaged(basis.Problem!);
+        var chain = IncrementChain.Of(basis.Manifest, entries).TakeWhile(e => e.Id != increment.Id).Append(increment).ToList();
+        IncrementChain.CheckComplete(basis.Manifest, chain);
+        return new RestorePoint(basis, chain);
+    }
+}

@@ -1,0 +1,71 @@
+using Backup.Core.Model;
+using Backup.Tests.Support;
+
+namespace Backup.Core.Tests.Increments;
+
+public sealed class IncrementPartitionTests(PostgresFixture postgres)
+{
+    private const string Months = """
+        CREATE TABLE ledger (id int, at date, v text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); CREATE INDEX ON ledger (v);
+        CREATE TABLE ledger_01 PARTITION OF ledger FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+        CREATE TABLE ledger_02 PARTITION OF ledger FOR VALUES FROM ('2026-02-01') TO ('2026-03-01') PARTITION BY HASH (id);
+        CREATE TABLE ledger_02_0 PARTITION OF ledger_02 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+        CREATE TABLE ledger_02_1 PARTITION OF ledger_02 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+        INSERT INTO ledger SELECT i, date '2026-01-01' + i % 59, 'v' || i FROM generate_series(1, 400) i;
+        """;
+
+    [Fact]
+    public async Task Every_leaf_is_read_and_a_new_partition_is_made()
+    {
+        await using var scene = await IncrementScene.CreateAsync(postgres, Months, ["public.ledger"]);
+        await scene.BackupAsync();
+        await scene.SqlAsync("""
+            UPDATE ledger SET v = 'changed' WHERE id % 20 = 0;
+            CREATE TABLE "ledger 03" PARTITION OF ledger FOR VALUES FROM ('2026-03-01') TO ('2026-04-01');
+            INSERT INTO ledger SELECT i, '2026-03-07', 'march' FROM generate_series(1000, 1050) i;
+            """);
+        var manifest = await scene.CommittedAsync();
+        Assert.Equal((IncrementMode.Changes, 71L), (manifest.Increment!.Tables[0].Mode, manifest.Totals.Rows));
+        await scene.SqlAsync("INSERT INTO ledger VALUES (2000, '2026-03-08', 'later')");
+        Assert.Equal(1, (await scene.CommittedAsync()).Totals.Rows);
+        await scene.EqualsSourceAsync();
+    }
+
+    [Fact]
+    public async Task Rows_that_were_attached_are_copied_however_old_they_are()
+    {
+        await using var scene = await IncrementScene.CreateAsync(postgres,
+            Months + "CREATE TABLE aside (id int, at date NOT NULL, v text, PRIMARY KEY (id, at)); INSERT INTO aside SELECT i, '2025-12-24', 'old' FROM generate_series(1, 10) i", ["public.ledger"]);
+        await scene.BackupAsync();
+        await scene.CommittedAsync();
+        await scene.SqlAsync("ALTER TABLE ledger ATTACH PARTITION aside FOR VALUES FROM ('2025-12-01') TO ('2026-01-01')");
+        Assert.Equal(10, (await scene.CommittedAsync()).Totals.Rows);
+        Assert.Equal(0, (await scene.CommittedAsync()).Totals.Rows);
+    }
+
+    [Fact]
+    public async Task An_emptied_partition_makes_the_tree_be_copied_whole()
+    {
+        await using var scene = await IncrementScene.CreateAsync(postgres, Months, ["public.ledger"]);
+        await scene.BackupAsync();
+        await scene.SqlAsync("TRUNCATE ledger_02_1");
+        var manifest = await scene.CommittedAsync();
+        Assert.Contains(manifest.Findings, f => f.Sentence == "public.ledger was copied whole: its partition public.ledger_02_1 was rewritten or emptied");
+        await scene.EqualsSourceAsync();
+    }
+
+    [Fact]
+    public async Task A_foreign_key_of_a_tree_that_cannot_hold_is_left_out_by_name()
+    {
+        await using var scene = await IncrementScene.CreateAsync(postgres, "CREATE TABLE person (id int PRIMARY KEY); INSERT INTO person VALUES (1);" + Months
+            + "ALTER TABLE ledger ADD COLUMN person int CONSTRAINT of_person REFERENCES person", ["public.ledger"]);
+        await scene.BackupAsync();
+        await scene.SqlAsync("INSERT INTO person VALUES (2); INSERT INTO ledger VALUES (5000, '2026-01-05', 'x', 2)");
+        await scene.CommittedAsync();
+        var (url, report) = await scene.RestoreAsync();
+        var finding = Assert.Single(report.Findings, f => f.Code == "increment.foreignKey");
+        Assert.EndsWith("are missing; it was left out", finding.Sentence, StringComparison.Ordinal);
+        Assert.Equal(0L, await Database.ScalarAsync<long>(url, "SELECT count(*) FROM pg_constraint WHERE conname = 'of_person'"));
+        await Database.SqlAsync(url, $"INSERT INTO person VALUES (2); {finding.NextStep[finding.NextStep.IndexOf("ALTER", StringComparison.Ordinal)..]}");
+    }
+}
