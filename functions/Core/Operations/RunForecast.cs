@@ -13,6 +13,9 @@ public sealed record RunForecast(TimeSpan Expected, string Basis)
     /// </summary>
     public const long FirstRunBytesPerSecond = 20_000_000;
 
+    /// <summary>Of stored bytes: four streams of S3 through zstd on one processor.</summary>
+    public const long ReadBytesPerSecond = 40_000_000;
+
     /// <summary>Connecting, locking tables and waking a database that sleeps: time that does not grow with the rows.</summary>
     private static readonly TimeSpan _fixed = TimeSpan.FromSeconds(10);
 
@@ -30,6 +33,14 @@ public sealed record RunForecast(TimeSpan Expected, string Basis)
         // A database that has shrunk takes no longer than before; one that has grown takes longer in proportion.
         var growth = Math.Max(1, databaseBytes / (double)Math.Max(1, last.Snapshot.DatabaseBytes));
         return new RunForecast(took * growth, string.Create(CultureInfo.InvariantCulture, $"{last.Id} took {took.TotalSeconds:0} s, the database has {growth:0.00} times its size"));
+    }
+
+    /// <summary>Of reading a backup back: hashing, unpacking and, in a proof by restore, loading it.</summary>
+    public static RunForecast OfReading(Manifest manifest)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        return new RunForecast(_fixed + TimeSpan.FromSeconds((double)manifest.Totals.StoredBytes / ReadBytesPerSecond),
+            $"{Bytes.Text(manifest.Totals.StoredBytes)} to read at {Bytes.Text(ReadBytesPerSecond)}/s");
     }
 }
 
