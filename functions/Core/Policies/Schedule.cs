@@ -22,20 +22,34 @@ public sealed class Schedule
 
     private readonly string _text;
     private readonly int[] _times;
+    private readonly ulong _minutes;
+    private readonly ulong _hours;
     private readonly ulong _days;
     private readonly ulong _months;
     private readonly ulong _weekdays;
     private readonly bool _either;
 
-    private Schedule(string text, int[] times, ulong days, ulong months, ulong weekdays, bool either)
+    private Schedule(string text, ulong[] fields, bool either)
     {
         _text = text;
-        _times = times;
-        _days = days;
-        _months = months;
-        _weekdays = weekdays;
+        (_minutes, _hours, _days, _months, _weekdays) = (fields[0], fields[1], fields[2], fields[3], fields[4]);
+        _times = [.. Enumerable.Range(0, MinutesOfDay).Where(t => Has(_hours, t / 60) && Has(_minutes, t % 60))];
         _either = either;
     }
+
+    /// <summary>What each field matches, in order: other schedulers write the same times in their own language. Weekdays count from Sunday = 0.</summary>
+    public IReadOnlyList<int> Minutes => [.. Numbers(_minutes, 0, 59)];
+
+    public IReadOnlyList<int> Hours => [.. Numbers(_hours, 0, 23)];
+
+    public IReadOnlyList<int> Days => [.. Numbers(_days, 1, 31)];
+
+    public IReadOnlyList<int> Months => [.. Numbers(_months, 1, 12)];
+
+    public IReadOnlyList<int> Weekdays => [.. Numbers(_weekdays, 0, 6)];
+
+    /// <summary>True when a day matches that fits <see cref="Days"/> or <see cref="Weekdays"/>; false when it must fit both.</summary>
+    public bool EitherDay => _either;
 
     /// <summary>The shortest time between two consecutive occurrences.</summary>
     public TimeSpan SmallestGap { get; private init; }
@@ -59,19 +73,18 @@ public sealed class Schedule
         for (var i = 0; problem is null && i < 5; i++) problem = _fields[i].Parse(fields[i], out bits[i]);
         if (problem is not null) return false;
 
-        var (minutes, hours, days, months, weekdays) = (bits[0], bits[1], bits[2], bits[3], bits[4]);
-        int[] times = [.. Enumerable.Range(0, MinutesOfDay).Where(t => Has(hours, t / 60) && Has(minutes, t % 60))];
         var either = !fields[2].StartsWith('*') && !fields[4].StartsWith('*');
-        var bare = new Schedule(string.Join(' ', fields), times, days, months, weekdays, either);
+        var bare = new Schedule(string.Join(' ', fields), bits, either);
         if (bare.DayGaps() is not { } gaps)
         {
             problem = "no calendar has such a day";
             return false;
         }
 
+        var times = bare._times;
         var within = times.Skip(1).Select((t, i) => t - times[i]).ToArray();
         var spread = times[^1] - times[0];
-        schedule = new Schedule(bare._text, times, days, months, weekdays, either)
+        schedule = new Schedule(bare._text, bits, either)
         {
             SmallestGap = TimeSpan.FromMinutes(within.Append((gaps.Smallest * MinutesOfDay) - spread).Min()),
             LargestGap = TimeSpan.FromMinutes(within.Append((gaps.Largest * MinutesOfDay) - spread).Max()),
@@ -170,6 +183,8 @@ public sealed class Schedule
 
     private static DateTimeOffset At(DateOnly day, int time) =>
         new(day.ToDateTime(new TimeOnly(time / 60, time % 60)), TimeSpan.Zero);
+
+    private static IEnumerable<int> Numbers(ulong bits, int from, int to) => Enumerable.Range(from, to - from + 1).Where(n => Has(bits, n));
 
     private static bool Has(ulong bits, int n) => (bits & (1UL << n)) != 0;
 }

@@ -1,0 +1,221 @@
+using Backup.Core.Model;
+using Backup.Core.Policies;
+
+namespace Backup.Infra.Compile;
+
+/// <summary>
+/// Alarms of a policy. What a run publishes keeps its state until the next run (missing = ignore), so a page is closed by a success and not by the clock;
+/// ages are published hourly by Watch from outside the runner, and their silence is an alarm.
+/// </summary>
+public static class AlarmCompiler
+{
+    public const string Namespace = "Backup";
+    private const int Hour = 3600;
+
+    /// <summary>A run may take this long past its time before it is missing.</summary>
+    private const double GraceHours = 2;
+
+    public static IReadOnlyList<AlarmSpec> Alarms(Names names, Policy policy, string? copyBucket, bool trail, bool rotation)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        ArgumentNullException.ThrowIfNull(policy);
+        return
+        [
+            .. policy.Databases.SelectMany(d => OfDatabase(policy, d)),
+            .. Machinery(names, rotation),
+            .. copyBucket is null ? [] : Copy(names, policy, copyBucket),
+            .. trail ? [TooManyTags(names, policy)] : Array.Empty<AlarmSpec>(),
+        ];
+    }
+
+    /// <summary>The hours after which a backup is missing; null for a database without a schedule: nothing is expected of it.</summary>
+    public static double? MissingAfterHours(Policy policy, DatabasePolicy database)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        ArgumentNullException.ThrowIfNull(database);
+        if (database.Schedule is null) return null;
+        return policy.Watch.MaxAge?.TotalHours ?? (Schedule.Parse(database.Schedule).LargestGap.TotalHours + GraceHours);
+    }
+
+    private static IEnumerable<AlarmSpec> OfDatabase(Policy policy, DatabasePolicy database)
+    {
+        var name = Names.Database(database.Name);
+        MetricRef Metric(string metric, string statistic) => Of(policy, metric, statistic, database.Name);
+        yield return new AlarmSpec
+        {
+            Name = $"{name}-backup-failed",
+            Description = $"The last backup of {database.Name} failed. See the function's log; the next success closes this.",
+            Topic = AlarmTopic.Critical,
+            Metrics = [Metric("BackupSuccess", "Minimum")],
+            Comparison = "LessThanThreshold",
+            Threshold = 1,
+            PeriodSeconds = 300,
+            Missing = "ignore",
+        };
+        if (MissingAfterHours(policy, database) is { } hours)
+        {
+            yield return new AlarmSpec
+            {
+                Name = $"{name}-backup-missing",
+                Description = $"The newest backup of {database.Name} is older than {hours:0.#} hours, or nobody has looked for two hours.",
+                Topic = AlarmTopic.Critical,
+                Metrics = [Metric("BackupAge", "Maximum")],
+                Comparison = "GreaterThanThreshold",
+                Threshold = hours,
+                PeriodSeconds = Hour,
+                Periods = 2,
+                Missing = "breaching",
+            };
+        }
+
+        yield return new AlarmSpec
+        {
+            Name = $"{name}-backup-size",
+            Description = $"The last backup of {database.Name} is more than {policy.Watch.SizeCritical:P0} larger or smaller than usual.",
+            Topic = AlarmTopic.Notice,
+            Metrics = [Metric("BackupSizeDeviation", "Maximum")],
+            Expression = "ABS(m1)",
+            Comparison = "GreaterThanThreshold",
+            Threshold = Math.Round(policy.Watch.SizeCritical * 100, 4),
+            PeriodSeconds = 300,
+            Missing = "ignore",
+        };
+        if (database.CriticalTables.Count > 0)
+        {
+            yield return new AlarmSpec
+            {
+                Name = $"{name}-incremental-missing",
+                Description = $"The newest increment of {database.Name} is older than two intervals.",
+                Topic = AlarmTopic.Critical,
+                Metrics = [Metric("IncrementalAge", "Maximum")],
+                Comparison = "GreaterThanThreshold",
+                Threshold = 2 * database.CriticalTables.Max(t => t.Every).TotalHours,
+                PeriodSeconds = Hour,
+                Periods = 2,
+                Missing = "notBreaching",
+            };
+        }
+
+        if (policy.Drill is not { } drill) yield break;
+        yield return new AlarmSpec
+        {
+            Name = $"{name}-drill-failed",
+            Description = $"The last restore drill of {database.Name} did not pass: do not rely on its backups until it does.",
+            Topic = AlarmTopic.Critical,
+            Metrics = [Metric("DrillSuccess", "Minimum")],
+            Comparison = "LessThanThreshold",
+            Threshold = 1,
+            PeriodSeconds = 300,
+            Missing = "ignore",
+        };
+        yield return new AlarmSpec
+        {
+            Name = $"{name}-drill-overdue",
+            Description = $"No drill of {database.Name} has passed for two intervals. Nothing is pruned until one does.",
+            Topic = AlarmTopic.Notice,
+            Metrics = [Metric("DrillAge", "Maximum")],
+            Comparison = "GreaterThanThreshold",
+            Threshold = 2 * Schedule.Parse(drill.Schedule).LargestGap.TotalHours,
+            PeriodSeconds = Hour,
+            Periods = 2,
+            Missing = "notBreaching",
+        };
+    }
+
+    private static IEnumerable<AlarmSpec> Machinery(Names names, bool rotation)
+    {
+        string[] shared = rotation ? ["watch", "prune", "rotate-secret"] : ["watch", "prune"];
+        yield return new AlarmSpec
+        {
+            Name = "events-undelivered",
+            Description = "An event could not be delivered or failed twice. It lies in the queue, with its reason.",
+            Topic = AlarmTopic.Critical,
+            Metrics = [Sum("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", ("QueueName", names.Queue))],
+            Comparison = "GreaterThanThreshold",
+            Threshold = 0,
+            PeriodSeconds = 300,
+            Missing = "notBreaching",
+        };
+        yield return new AlarmSpec
+        {
+            Name = "function-errors",
+            Description = "Watch, Prune or RotateSecret ended with an error. Dumps and drills have alarms of their own.",
+            Topic = AlarmTopic.Critical,
+            Metrics = [.. shared.Select(verb => Sum("AWS/Lambda", "Errors", "Sum", ("FunctionName", names.Function(verb, null))))],
+            Expression = string.Join(" + ", shared.Select((_, i) => $"FILL(m{i + 1}, 0)")),
+            Comparison = "GreaterThanThreshold",
+            Threshold = 0,
+            PeriodSeconds = Hour,
+            Missing = "notBreaching",
+        };
+        yield return new AlarmSpec
+        {
+            Name = "test-page",
+            Description = "A test: Watch sets it once a month and takes it back. Who is on call should have been paged.",
+            Topic = AlarmTopic.Critical,
+            Metrics = [Sum(Namespace, "TestPage", "Maximum", ("Stack", names.Stem))],
+            Comparison = "GreaterThanThreshold",
+            Threshold = 0,
+            PeriodSeconds = 300,
+            Missing = "notBreaching",
+        };
+    }
+
+    private static IEnumerable<AlarmSpec> Copy(Names names, Policy policy, string copyBucket)
+    {
+        // More than ten databases do not fit into one alarm's metrics; there Watch publishes the sum without a database.
+        var few = policy.Databases.Count <= 10;
+        yield return new AlarmSpec
+        {
+            Name = "copy-incomplete",
+            Description = "Objects are missing in the copy, or cannot be compared.",
+            Topic = AlarmTopic.Chat,
+            Metrics = few
+                ? [.. policy.Databases.Select(d => Of(policy, "S3SyncErrors", "Sum", d.Name))]
+                : [Sum(Namespace, "S3SyncErrors", "Sum", ("Environment", policy.Environment))],
+            Expression = few ? string.Join(" + ", policy.Databases.Select((_, i) => $"FILL(m{i + 1}, 0)")) : null,
+            Comparison = "GreaterThanOrEqualToThreshold",
+            Threshold = 1,
+            PeriodSeconds = Hour,
+            Missing = "notBreaching",
+        };
+        yield return new AlarmSpec
+        {
+            Name = "copy-refused",
+            Description = "S3 could not copy an object. Lifecycle will neither move nor expire it until the copy succeeds.",
+            Topic = AlarmTopic.Chat,
+            Metrics = [Sum("AWS/S3", "OperationsFailedReplication", "Sum", ("SourceBucket", names.VaultBucket), ("DestinationBucket", copyBucket), ("RuleId", ReplicationRule))],
+            Comparison = "GreaterThanThreshold",
+            Threshold = 0,
+            PeriodSeconds = 300,
+            Missing = "notBreaching",
+        };
+    }
+
+    public const string ReplicationRule = "copy";
+
+    // The trail counts the tags that were set, Prune says before how many it will set: a stolen role that tags more is seen within the hour.
+    private static AlarmSpec TooManyTags(Names names, Policy policy) => new()
+    {
+        Name = "too-many-expired",
+        Description = "More objects were tagged as expired than Prune planned. There are 14 days to bring them back: see docs/security.md.",
+        Topic = AlarmTopic.Critical,
+        Metrics =
+        [
+            Sum("AWS/Events", "MatchedEvents", "Sum", ("RuleName", $"{names.Stem}-expiry-tags")),
+            Sum(Namespace, "PruneTagged", "Sum", ("Environment", policy.Environment)),
+        ],
+        Expression = "FILL(m1, 0) - FILL(m2, 0)",
+        Comparison = "GreaterThanThreshold",
+        Threshold = 0,
+        // A day: events arrive minutes after the tags, and an hour's end may fall between.
+        PeriodSeconds = 24 * Hour,
+        Missing = "notBreaching",
+    };
+
+    private static MetricRef Of(Policy policy, string metric, string statistic, string database) =>
+        Sum(Namespace, metric, statistic, ("Environment", policy.Environment), ("Database", database));
+
+    private static MetricRef Sum(string space, string metric, string statistic, params (string Name, string Value)[] dimensions) =>
+        new(space, metric, dimensions.ToDictionary(d => d.Name, d => d.Value), statistic);
+}

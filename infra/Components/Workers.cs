@@ -1,0 +1,180 @@
+using Backup.Infra.Compile;
+using Backup.Infra.Settings;
+using Pulumi;
+using Pulumi.Aws.CloudWatch;
+using Pulumi.Aws.Ecs;
+using Pulumi.Aws.Lambda;
+using Pulumi.Aws.Lambda.Inputs;
+using Pulumi.Aws.Sqs;
+using EcsInputs = Pulumi.Aws.Ecs.Inputs;
+
+namespace Backup.Infra.Components;
+
+public sealed class WorkersArgs
+{
+    public required Names Names { get; init; }
+    public required InfraSettings Settings { get; init; }
+    public required Identity Identity { get; init; }
+    public required Vault Vault { get; init; }
+    public required PolicyBundle Bundle { get; init; }
+    public required Output<string> ImageUri { get; init; }
+
+    /// <summary>Null when nothing is handed over to Fargate.</summary>
+    public Place? Place { get; init; }
+    public string? CopyBucket { get; init; }
+
+    /// <summary>Values that Watch needs, under the variables' names of the policy.</summary>
+    public required IReadOnlyDictionary<string, Output<string>> NotifyUrls { get; init; }
+}
+
+/// <summary>The functions, the tasks that long runs are handed over to, and the queue of what failed.</summary>
+public sealed class Workers : ComponentResource
+{
+    private const int LogDays = 90;
+    private const int QueueDays = 14;
+    private const int StopSeconds = 120;
+
+    private readonly string _name;
+    private readonly WorkersArgs _args;
+    private readonly Dictionary<string, Function> _functions = new(StringComparer.Ordinal);
+
+    public Workers(string name, WorkersArgs args, ComponentResourceOptions? options = null) : base("backup:infra:Workers", name, options)
+    {
+        ArgumentNullException.ThrowIfNull(args);
+        (_name, _args) = (name, args);
+        var (names, policy) = (args.Names, args.Settings.Policy);
+        Queue = new Queue($"{name}-failed", new QueueArgs
+        {
+            Name = names.Queue,
+            MessageRetentionSeconds = QueueDays * 24 * 3600,
+            SqsManagedSseEnabled = true,
+        }, Options.Of(this));
+        _ = new QueuePolicy($"{name}-failed-policy", new QueuePolicyArgs { QueueUrl = Queue.Url, Policy = PolicyDocument.Write(ServicePolicies.Queue(names)) }, Options.Of(this));
+
+        foreach (var function in FunctionCompiler.Functions(names, policy, args.Settings.RotationMonths is not null)) Add(function);
+        var tasks = FunctionCompiler.Tasks(names, policy);
+        if (tasks.Count > 0 && args.Place is not null) AddTasks(tasks);
+        RegisterOutputs(new Dictionary<string, object?> { ["queue"] = Queue.Url, ["functions"] = _functions.Keys.Order(StringComparer.Ordinal).ToArray() });
+    }
+
+    public Queue Queue { get; }
+
+    /// <summary>By physical name.</summary>
+    public IReadOnlyDictionary<string, Function> Functions => _functions;
+
+    private void Add(FunctionSpec spec)
+    {
+        var logical = $"{_name}-{spec.Name[(_args.Names.Stem.Length + 1)..]}";
+        var log = new LogGroup($"{logical}-log", new LogGroupArgs { Name = _args.Names.LogGroup(spec.Name), RetentionInDays = LogDays }, Options.Of(this));
+        var variables = new InputMap<string>();
+        foreach (var (key, value) in Variables(spec)) variables.Add(key, value);
+        var function = new Function(logical, new FunctionArgs
+        {
+            Name = spec.Name,
+            PackageType = "Image",
+            ImageUri = _args.ImageUri,
+            Architectures = "arm64",
+            Role = _args.Identity.Arn(spec.Role),
+            MemorySize = spec.Megabytes,
+            Timeout = spec.Seconds,
+            Environment = new FunctionEnvironmentArgs { Variables = variables },
+            LoggingConfig = new FunctionLoggingConfigArgs { LogFormat = "JSON", LogGroup = log.Name },
+        }, Options.Of(this, _args.Identity.Ready(spec.Role), _args.Vault.PolicyObject));
+        // Errors of the policy return; only what may pass by itself throws, and is worth one more try.
+        _ = new FunctionEventInvokeConfig($"{logical}-retries", new FunctionEventInvokeConfigArgs
+        {
+            FunctionName = function.Name,
+            MaximumRetryAttempts = 1,
+            MaximumEventAgeInSeconds = 3600,
+            DestinationConfig = new FunctionEventInvokeConfigDestinationConfigArgs
+            {
+                OnFailure = new FunctionEventInvokeConfigDestinationConfigOnFailureArgs { Destination = Queue.Arn },
+            },
+        }, Options.Of(this));
+        _functions[spec.Name] = function;
+    }
+
+    private IEnumerable<(string Key, Input<string> Value)> Variables(FunctionSpec spec)
+    {
+        yield return (FunctionContract.Handler, spec.Verb);
+        yield return (FunctionContract.PolicyBucket, _args.Names.ConfigBucket);
+        yield return (FunctionContract.PolicyKey, _args.Bundle.Key);
+        yield return (FunctionContract.PolicySha256, _args.Bundle.Sha256);
+        if (spec.Database is { } database) yield return (FunctionContract.Database, database);
+        if (spec.Task is { } task && _args.Place is { } place)
+        {
+            yield return (FunctionContract.Cluster, _args.Names.Cluster);
+            yield return (FunctionContract.TaskDefinition, task);
+            yield return (FunctionContract.Subnets, place.Subnets);
+            yield return (FunctionContract.SecurityGroup, place.SecurityGroup);
+            yield return (FunctionContract.AssignPublicIp, place.PublicIp ? "true" : "false");
+        }
+
+        if (spec.Verb != FunctionContract.Watch) yield break;
+        yield return (FunctionContract.PruneFunction, _args.Names.Function("prune", null));
+        yield return (FunctionContract.CriticalTopic, _args.Names.TopicArn("critical"));
+        yield return (FunctionContract.NoticeTopic, _args.Names.TopicArn("notice"));
+        yield return (FunctionContract.TestAlarm, $"{_args.Names.Stem}-test-page");
+        if (_args.CopyBucket is { } copy) yield return (FunctionContract.CopyBucket, copy);
+        foreach (var (variable, url) in _args.NotifyUrls) yield return (variable, url);
+    }
+
+    private void AddTasks(IReadOnlyList<TaskSpec> tasks)
+    {
+        var names = _args.Names;
+        _ = new Cluster($"{_name}-cluster", new ClusterArgs
+        {
+            Name = names.Cluster,
+            Settings = new EcsInputs.ClusterSettingArgs { Name = "containerInsights", Value = "enabled" },
+        }, Options.Of(this));
+        var log = new LogGroup($"{_name}-tasks-log", new LogGroupArgs { Name = names.TaskLogGroup, RetentionInDays = LogDays }, Options.Of(this));
+        foreach (var task in tasks)
+        {
+            var args = new TaskDefinitionArgs
+            {
+                Family = task.Family,
+                RequiresCompatibilities = "FARGATE",
+                NetworkMode = "awsvpc",
+                Cpu = task.Cpu,
+                Memory = task.Memory,
+                RuntimePlatform = new EcsInputs.TaskDefinitionRuntimePlatformArgs { CpuArchitecture = "ARM64", OperatingSystemFamily = "LINUX" },
+                ExecutionRoleArn = _args.Identity.Arn("execution"),
+                TaskRoleArn = _args.Identity.Arn(task.Role),
+                ContainerDefinitions = _args.ImageUri.Apply(image => Container(task, image)),
+            };
+            if (task.DiskGibibytes is { } disk) args.EphemeralStorage = new EcsInputs.TaskDefinitionEphemeralStorageArgs { SizeInGib = disk };
+            _ = new TaskDefinition($"{_name}-{task.Family[(names.Stem.Length + 1)..]}-task", args, Options.Of(this, log, _args.Identity.Ready(task.Role), _args.Identity.Ready("execution")));
+        }
+    }
+
+    private string Container(TaskSpec task, string image) => JsonText.Of(new[]
+    {
+        new
+        {
+            name = FunctionContract.TaskContainer,
+            image,
+            essential = true,
+            user = "1000",
+            entryPoint = new[] { FunctionContract.TaskEntryPoint },
+            stopTimeout = StopSeconds,
+            environment = new (string Name, string Value)[]
+            {
+                (FunctionContract.Handler, task.Verb),
+                (FunctionContract.PolicyBucket, _args.Names.ConfigBucket),
+                (FunctionContract.PolicyKey, _args.Bundle.Key),
+                (FunctionContract.PolicySha256, _args.Bundle.Sha256),
+                (FunctionContract.Database, task.Database),
+            }.Select(v => new { name = v.Name, value = v.Value }).ToArray(),
+            logConfiguration = new
+            {
+                logDriver = "awslogs",
+                options = new Dictionary<string, string>
+                {
+                    ["awslogs-group"] = _args.Names.TaskLogGroup,
+                    ["awslogs-region"] = _args.Names.Region,
+                    ["awslogs-stream-prefix"] = task.Family,
+                },
+            },
+        },
+    });
+}

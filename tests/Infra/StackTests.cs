@@ -1,0 +1,105 @@
+using System.Text.Json;
+
+namespace Backup.Infra.Tests;
+
+/// <summary>The stacks of the repository: what they make, exactly. `UPDATE_GOLDEN=1 dotnet test tests/Infra` writes Golden/*.txt anew; review the diff.</summary>
+public sealed class StackTests
+{
+    [Theory]
+    [InlineData("prod")]
+    [InlineData("staging")]
+    [InlineData("copy")]
+    public async Task A_stack_makes_exactly_what_its_reviewed_list_says(string stack) =>
+        Golden.Matches(stack, await Graph.OfAsync(stack switch { "prod" => Stacks.Prod(), "staging" => Stacks.Staging(), _ => Stacks.Copy() }, Stacks.Root));
+
+    [Theory]
+    [InlineData("prod")]
+    [InlineData("staging")]
+    [InlineData("copy")]
+    public async Task What_holds_or_guards_backups_is_protected_and_retained(string stack)
+    {
+        var graph = await Graph.OfAsync(stack switch { "prod" => Stacks.Prod(), "staging" => Stacks.Staging(), _ => Stacks.Copy() }, Stacks.Root);
+        var guarded = graph.Resources.Where(r => (r.Type.StartsWith("aws:s3/", StringComparison.Ordinal) && !r.Type.Contains("bucketObjectv2", StringComparison.Ordinal))
+            || r.Type.StartsWith("aws:kms/", StringComparison.Ordinal) || r.Type.StartsWith("aws:cloudtrail/", StringComparison.Ordinal)
+            || r.Type.EndsWith("policy:Policy", StringComparison.Ordinal)).ToList();
+        Assert.NotEmpty(guarded);
+        Assert.Empty(guarded.Where(r => !r.Protect || !r.Retain).Select(r => r.Name));
+        // The policy document is replaced with each new policy, and the old one is never deleted.
+        Assert.All(graph.Of("BucketObjectv2"), r => Assert.True(r.Retain && !r.Protect));
+        Assert.All(graph.Of("Secret"), r => Assert.True(r.Retain));
+    }
+
+    [Fact]
+    public async Task Staging_is_smaller_by_its_policy_alone()
+    {
+        var (prod, staging) = (await Graph.OfAsync(Stacks.Prod(), Stacks.Root), await Graph.OfAsync(Stacks.Staging(), Stacks.Root));
+        Assert.True(staging.Resources.Count < prod.Resources.Count * 2 / 3, $"{staging.Resources.Count} of {prod.Resources.Count}");
+        Assert.Empty(staging.Of("Trail"));
+        Assert.Empty(staging.Of("BucketObjectLockConfiguration"));
+        Assert.Empty(staging.Of("BucketReplicationConfig"));
+        var sources = Directory.EnumerateFiles(Path.Combine(Stacks.Root, "infra"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText);
+        Assert.DoesNotContain(sources, s => s.Contains("\"production\"", StringComparison.Ordinal) || s.Contains("\"prod\"", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Twice_the_same_policy_is_twice_the_same_graph()
+    {
+        var first = GoldenText.Of(await Graph.OfAsync(Stacks.Prod(), Stacks.Root));
+        Assert.Equal(first, GoldenText.Of(await Graph.OfAsync(Stacks.Prod(), Stacks.Root)));
+    }
+
+    [Fact]
+    public async Task No_secret_value_is_in_the_graph_except_where_it_is_used()
+    {
+        var graph = await Graph.OfAsync(Stacks.Prod(), Stacks.Root);
+        Assert.Empty(graph.Of("SecretVersion"));
+        var holders = graph.Resources.Where(r => GoldenValues(r).Contains("https://example.com/", StringComparison.Ordinal)).Select(r => r.Name);
+        Assert.Equal(["alarms-critical-pagerduty", "workers-watch"], holders.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_policy_document_is_under_its_own_hash_and_names_the_vault()
+    {
+        var graph = await Graph.OfAsync(Stacks.Prod(), Stacks.Root);
+        var document = Assert.Single(graph.Of("BucketObjectv2"));
+        var hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(document.Text("content"))));
+        Assert.Equal($"policy/{hash}.json", document.Text("key"));
+        using var json = JsonDocument.Parse(document.Text("content"));
+        Assert.Equal("s3://backup-bloom-production-vault-111122223333", json.RootElement.GetProperty("policy").GetProperty("vault").GetString());
+        Assert.All(graph.Of("Function"), f => Assert.Equal(hash, f.At("environment", "variables", FunctionContract.PolicySha256)));
+        var policy = json.RootElement.GetProperty("policy").GetRawText();
+        Assert.Empty(Core.Policies.PolicyReader.Read(System.Text.Encoding.UTF8.GetBytes(policy), "policy.json", null).Problems);
+    }
+
+    [Fact]
+    public void The_contract_of_functions_is_printed_completely()
+    {
+        var readme = File.ReadAllText(Path.Combine(Stacks.Root, "infra", "README.md"));
+        var words = typeof(FunctionContract).GetFields().Select(f => (string)f.GetValue(null)!);
+        Assert.Empty(words.Where(w => !readme.Contains(w, StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void No_file_is_longer_than_300_lines() =>
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(Stacks.Root, "infra"), "*.cs", SearchOption.AllDirectories).Where(f => File.ReadLines(f).Count() > 300));
+
+    private static string GoldenValues(Registered resource) => string.Join(' ', Flat(resource.Inputs));
+
+    private static IEnumerable<string> Flat(object? value) => value switch
+    {
+        System.Collections.Immutable.ImmutableDictionary<string, object> map => map.Values.SelectMany(Flat),
+        System.Collections.Immutable.ImmutableArray<object> list => list.SelectMany(Flat),
+        _ => [$"{value}"],
+    };
+}
+
+internal static class Golden
+{
+    public static void Matches(string name, Graph graph)
+    {
+        var file = Path.Combine(Stacks.Root, "tests", "Infra", "Golden", $"{name}.txt");
+        var text = GoldenText.Of(graph);
+        if (Environment.GetEnvironmentVariable("UPDATE_GOLDEN") == "1") File.WriteAllText(file, text);
+        Assert.Equal(File.Exists(file) ? File.ReadAllText(file) : "", text);
+    }
+}

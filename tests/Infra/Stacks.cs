@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Backup.Infra.Settings;
+using YamlDotNet.Serialization;
+
+namespace Backup.Infra.Tests;
+
+/// <summary>The stacks of the repository, read as Pulumi would hand them to the program: each structured value as JSON.</summary>
+internal static class Stacks
+{
+    public static string Root { get; } = FindRoot();
+
+    public static InfraSettings Prod() => Of("Pulumi.prod.yaml", "pagerduty", "slack", "heartbeat");
+
+    public static InfraSettings Staging() => Of("Pulumi.staging.yaml", "slack");
+
+    public static InfraSettings Copy() => Of("Pulumi.copy.yaml");
+
+    public static InfraSettings Of(string file, params string[] secrets)
+    {
+        var values = Values(File.ReadAllText(Path.Combine(Root, file)));
+        return SettingsReader.Read(key => values.GetValueOrDefault($"backup:{key}"), values.GetValueOrDefault("aws:region"), secrets.ToHashSet(), Root);
+    }
+
+    /// <summary>A policy document of its own in a plain account: what a team starts with.</summary>
+    public static InfraSettings WithPolicy(string policyYaml, params string[] secrets) =>
+        SettingsReader.Read(key => Plain(key) ?? (key == "policy" ? Json(policyYaml) : null), "eu-central-1", secrets.ToHashSet(), null);
+
+    /// <summary>The same with other configuration values; null removes one.</summary>
+    public static InfraSettings With(string policyYaml, IReadOnlyDictionary<string, string?> changes, params string[] secrets) => SettingsReader.Read(
+        key => changes.TryGetValue(key, out var value) ? value : Plain(key) ?? (key == "policy" ? Json(policyYaml) : null),
+        "eu-central-1", secrets.ToHashSet(), null);
+
+    public static string Json(string yaml) => ToNode(Typed(yaml))!.ToJsonString();
+
+    /// <summary>Keys below config.</summary>
+    public static Dictionary<string, string?> Values(string stackFile)
+    {
+        var config = (Dictionary<object, object?>)((Dictionary<object, object?>)Typed(stackFile)!)["config"]!;
+        return config.ToDictionary(e => (string)e.Key, e => e.Value is string or null ? (string?)e.Value : ToNode(e.Value)!.ToJsonString());
+    }
+
+    private static string? Plain(string key) => key switch
+    {
+        "account" => "111122223333",
+        "vaultAdmins" => """["arn:aws:iam::111122223333:role/backup-administrator"]""",
+        "operators" => """{"kind": "iam-users", "principals": ["arn:aws:iam::111122223333:user/olivia"]}""",
+        _ => null,
+    };
+
+    private static object? Typed(string yaml) =>
+        new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().Build().Deserialize<object?>(yaml);
+
+    private static JsonNode? ToNode(object? value) => value switch
+    {
+        null => null,
+        string text => JsonValue.Create(text),
+        bool flag => JsonValue.Create(flag),
+        IDictionary<object, object?> map => new JsonObject(map.Select(e => KeyValuePair.Create((string)e.Key, ToNode(e.Value)))),
+        IEnumerable<object?> list => new JsonArray([.. list.Select(ToNode)]),
+        IFormattable number => JsonNode.Parse(number.ToString(null, CultureInfo.InvariantCulture)),
+        _ => throw new InvalidOperationException($"{value.GetType()} in YAML"),
+    };
+
+    private static string FindRoot()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "Backup.sln"))) folder = Path.GetDirectoryName(folder)!;
+        return folder;
+    }
+}
