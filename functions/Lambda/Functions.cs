@@ -1,14 +1,13 @@
 using System.Text.Json;
 using Amazon.Lambda.Annotations;
 using Amazon.Lambda.Core;
-using Amazon.Lambda.Serialization.SystemTextJson;
 using Backup.Lambda.Events;
 using Backup.Lambda.Handlers;
 using Backup.Lambda.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 
 [assembly: LambdaGlobalProperties(GenerateMain = true)]
-[assembly: LambdaSerializer(typeof(SourceGeneratorLambdaJsonSerializer<LambdaJson>))]
+[assembly: LambdaSerializer(typeof(EventSerializer))]
 
 namespace Backup.Lambda;
 
@@ -23,8 +22,20 @@ public sealed class Functions(IServiceProvider services, Calls calls)
         calls.RunAsync(nameof(Dump), context, call => Get<DumpHandler>().HandleAsync(json, call), DumpResult.Fail);
 
     [LambdaFunction(PackageType = LambdaPackageType.Image)]
+    public Task<IncrementalResult> Incremental(JsonElement json, ILambdaContext context) =>
+        calls.RunAsync(nameof(Incremental), context, call => Get<IncrementalHandler>().HandleAsync(json, call), IncrementalResult.Fail);
+
+    [LambdaFunction(PackageType = LambdaPackageType.Image)]
     public Task<VerifyEventResult> Verify(JsonElement json, ILambdaContext context) =>
         calls.RunAsync(nameof(Verify), context, call => Get<VerifyHandler>().HandleAsync(json, call), VerifyEventResult.Fail);
+
+    [LambdaFunction(PackageType = LambdaPackageType.Image)]
+    public Task<WatchResult> Watch(JsonElement json, ILambdaContext context) =>
+        calls.RunAsync(nameof(Watch), context, call => Get<WatchHandler>().HandleAsync(json, call), WatchResult.Fail);
+
+    [LambdaFunction(PackageType = LambdaPackageType.Image)]
+    public Task<PruneResult> Prune(JsonElement json, ILambdaContext context) =>
+        calls.RunAsync(nameof(Prune), context, call => Get<PruneHandler>().HandleAsync(json, call), PruneResult.Fail);
 
     /// <summary>Throws whatever fails: Secrets Manager takes every answer for success.</summary>
     [LambdaFunction(PackageType = LambdaPackageType.Image)]

@@ -51,10 +51,12 @@ public sealed class OneShot(IServiceProvider services)
     {
         nameof(Functions.Dump) => Answer(await Calls.RunAsync(call, c => Get<DumpHandler>().HandleAsync(Json(text), c), DumpResult.Fail),
             LambdaJson.Default.DumpResult, r => r.Outcome == DumpResult.Failed),
+        nameof(Functions.Incremental) => Answer(await Calls.RunAsync(call, c => Get<IncrementalHandler>().HandleAsync(Json(text), c), IncrementalResult.Fail),
+            LambdaJson.Default.IncrementalResult, r => r.Outcome == IncrementalResult.Failed),
         nameof(Functions.Verify) => Answer(await Calls.RunAsync(call, c => Get<VerifyHandler>().HandleAsync(Json(text), c), VerifyEventResult.Fail),
             LambdaJson.Default.VerifyEventResult, r => r.Outcome is VerifyEventResult.Failed or VerifyEventResult.Different),
         _ => throw new BackupException(ErrorCode.UsageWrong, $"{Settings.HandlerVariable} is \"{function}\"",
-            $"A task runs {nameof(Functions.Dump)} or {nameof(Functions.Verify)}."),
+            $"A task runs {nameof(Functions.Dump)}, {nameof(Functions.Incremental)} or {nameof(Functions.Verify)}."),
     };
 
     private static (string Json, bool Failed) Answer<T>(T result, JsonTypeInfo<T> type, Func<T, bool> failed) => (JsonSerializer.Serialize(result, type), failed(result));

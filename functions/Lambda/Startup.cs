@@ -17,7 +17,9 @@ namespace Backup.Lambda;
 [LambdaStartup]
 public sealed class Startup
 {
+#pragma warning disable CA1822 // the generated host calls it on an instance
     public void ConfigureServices(IServiceCollection services)
+#pragma warning restore CA1822
     {
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(_ => MachineEnvironment.Read());
@@ -37,7 +39,10 @@ public sealed class Startup
         services.AddSingleton(RotationPatience.Standard);
         services.AddSingleton<RotationSteps>();
         services.AddSingleton<DumpHandler>();
+        services.AddSingleton<IncrementalHandler>();
         services.AddSingleton<VerifyHandler>();
+        services.AddSingleton<WatchHandler>();
+        services.AddSingleton<PruneHandler>();
         services.AddSingleton<RotationHandler>();
     }
 }

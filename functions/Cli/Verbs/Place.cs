@@ -102,7 +102,7 @@ public sealed class Place
     public async Task<RestorePoint> FindPointAsync(IVault vault, string which, bool useIncrements, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(vault);
-        var database = _database ?? (BackupId.TryParse(which, out var id) ? id.Database : null);
+        var database = Database ?? (BackupId.TryParse(which, out var id) ? id.Database : null);
         return RestorePoint.Choose(await new BackupCatalog(vault).ListAsync(Environment, database, cancel), which, vault.Name, useIncrements);
     }
 

@@ -53,8 +53,9 @@ public sealed class SecretStore(IAmazonSecretsManager client, MachineEnvironment
     public Task PutPendingAsync(string secret, string token, string value, CancellationToken cancel) => MapAsync(secret, "secretsmanager:PutSecretValue",
         () => client.PutSecretValueAsync(new PutSecretValueRequest { SecretId = secret, ClientRequestToken = token, SecretString = value, VersionStages = [Pending] }, cancel));
 
-    public Task MakeCurrentAsync(string secret, string token, string? from, CancellationToken cancel) => MapAsync(secret, "secretsmanager:UpdateSecretVersionStage",
-        () => client.UpdateSecretVersionStageAsync(new UpdateSecretVersionStageRequest { SecretId = secret, VersionStage = Current, MoveToVersionId = token, RemoveFromVersionId = from }, cancel));
+    /// <summary>Takes a stage away from one version (or from none) and gives it to another (or to none).</summary>
+    public Task MoveAsync(string secret, string stage, string? from, string? to, CancellationToken cancel) => MapAsync(secret, "secretsmanager:UpdateSecretVersionStage",
+        () => client.UpdateSecretVersionStageAsync(new UpdateSecretVersionStageRequest { SecretId = secret, VersionStage = stage, MoveToVersionId = to, RemoveFromVersionId = from }, cancel));
 
     public static string Called(string secret) => $"the secret {secret}";
 

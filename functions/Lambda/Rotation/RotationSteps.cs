@@ -92,7 +92,8 @@ public sealed class RotationSteps(SecretStore secrets, RotationPatience patience
         var pending = await PendingAsync(secret, token, "finishSecret", cancel);
         var stages = (await secrets.DescribeAsync(secret, cancel)).VersionIdsToStages;
         var current = stages.FirstOrDefault(v => v.Value.Contains(SecretStore.Current)).Key;
-        await secrets.MakeCurrentAsync(secret, token, current, cancel);
+        await secrets.MoveAsync(secret, SecretStore.Current, current, token, cancel);
+        await secrets.MoveAsync(secret, SecretStore.Pending, token, null, cancel); // a label that stays would look like a rotation in progress
         return new RotationResult("finishSecret", pending.User, "it is the current login");
     }
 
