@@ -10,6 +10,9 @@ public sealed class Terminal(TextWriter output, TextWriter error, bool verbose)
     /// <summary>Standard output itself, for what writes lines of its own.</summary>
     public TextWriter Output { get; } = output;
 
+    /// <summary>Standard input.</summary>
+    public TextReader Input { get; } = Console.In;
+
     public void Line(string text) => Output.WriteLine(text);
 
     public void Note(string text) => error.WriteLine(text);

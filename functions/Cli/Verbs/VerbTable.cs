@@ -26,6 +26,7 @@ public static class VerbTable
             WatchVerb.Create(context),
             CheckVerb.Create(context),
             DoctorVerb.Create(context),
+            SecretVerb.Create(context),
             DemoVerb.Create(context),
         ];
     }

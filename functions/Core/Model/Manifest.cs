@@ -26,6 +26,9 @@ public sealed record Manifest
     public required string Operator { get; init; }
     public Deployment? Deployment { get; init; }
 
+    /// <summary>What the caller of a run without a schedule named it; repeated triggers carry the same.</summary>
+    public string? RequestId { get; init; }
+
     /// <summary>The 8 characters under which this backup's artifacts lie.</summary>
     public required string Attempt { get; init; }
     public required Totals Totals { get; init; }

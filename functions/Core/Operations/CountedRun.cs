@@ -19,14 +19,17 @@ public sealed class CountedRun(RunBackup run, IMetricSink metrics, TimeProvider 
         }
         finally
         {
-            await metrics.EmitAsync(Figures(request, report), CancellationToken.None); // a cancelled run is a failed run, and is counted
+            await metrics.EmitAsync(Figures(request.Environment, request.Database.Name, report, clock.GetUtcNow()), CancellationToken.None); // a cancelled run is a failed run, and is counted
         }
     }
 
-    private IReadOnlyList<Metric> Figures(RunRequest request, RunReport? report)
+    /// <param name="environment">Dimension.</param>
+    /// <param name="database">Dimension.</param>
+    /// <param name="report">Null: the run failed.</param>
+    /// <param name="at">When it ended.</param>
+    public static IReadOnlyList<Metric> Figures(string environment, string database, RunReport? report, DateTimeOffset at)
     {
-        var at = clock.GetUtcNow();
-        Metric Of(MetricName name, double value) => new(name, value, request.Environment, request.Database.Name, at);
+        Metric Of(MetricName name, double value) => new(name, value, environment, database, at);
         return report switch
         {
             null => [Of(MetricName.BackupSuccess, 0)],

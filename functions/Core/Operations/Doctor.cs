@@ -51,7 +51,7 @@ public sealed class Doctor(MachineEnvironment machine, PostgresInstallations ins
             await using var session = await SnapshotSession.OpenAsync(source, $"backup doctor {machine.HostName}", cancel);
             var server = session.Server;
             Good(name, $"{source} answers: PostgreSQL {server.Version}, {Bytes.Text(server.DatabaseBytes)}, role {server.User}, a direct session{(server.IsStandby ? ", a standby" : "")}");
-            if (source is { IsSocket: false, SslMode: not ("verify-full" or "verify-ca") })
+            if (!source.IsVerified)
                 _lines.Add(new DoctorLine(Health.Note, name, "the connection does not verify the server's certificate", "Add sslmode=verify-full and sslrootcert to the URL."));
             await TryAsync(name, async () =>
             {

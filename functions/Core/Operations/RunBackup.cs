@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Backup.Core.Catalog;
 using Backup.Core.Machine;
 using Backup.Core.Model;
@@ -37,7 +39,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             {
                 throw new OperationCanceledException(e.Message, e, cancel); // Ctrl-C reaches the programs too, and they complain first
             }
-            catch (BackupException e) when (e.Code == ErrorCode.SourceBusy && e.Message.Contains(SessionName(id), StringComparison.Ordinal))
+            catch (BackupException e) when (e.Code == ErrorCode.SourceBusy && e.Message.Contains(SessionName(request, id), StringComparison.Ordinal))
             {
                 return new RunReport { Outcome = RunOutcome.AlreadyRunning, Id = id };
             }
@@ -60,7 +62,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
     {
         var zstd = await _tools.VersionAsync("zstd", cancel);
         var gpg = request.GpgRecipients.Count > 0 ? await _tools.VersionAsync("gpg", cancel) : null;
-        var applicationName = $"{SessionName(id)} {machine.HostName}";
+        var applicationName = $"{SessionName(request, id)} {machine.HostName}";
         Step($"connecting to {request.Source}");
         await using var session = await SnapshotSession.OpenAsync(request.Source, applicationName, cancel);
         session.Blocking = text => progress?.Report(new Progress($"warning: {text}") { IsStep = true });
@@ -72,8 +74,8 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         var catalog = new BackupCatalog(request.Vault);
         var earlier = await catalog.ListAsync(request.Environment, request.Database.Name, cancel);
         foreach (var repaired in await ObjectLock.RepairAsync(request.Vault, earlier, clock, cancel)) Step($"completed the lock of {repaired}");
-        if (earlier.FirstOrDefault(e => e.Id == id) is { } done)
-            return new RunReport { Outcome = RunOutcome.AlreadyDone, Id = id, Manifest = done.Manifest, Prefix = done.Prefix };
+        if (earlier.FirstOrDefault(e => e.Id == id || (request.RequestId is { } asked && e.Manifest?.RequestId == asked)) is { } done)
+            return new RunReport { Outcome = RunOutcome.AlreadyDone, Id = done.Id, Manifest = done.Manifest, Prefix = done.Prefix };
 
         var tier = TierChoice.Choose(request.Kind, id, VerifyResults.ToEarlier(earlier), request.Retention);
         var prefix = VaultKeys.BackupPrefix(request.Environment, tier, id);
@@ -115,6 +117,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             FinishedAt = clock.GetUtcNow(),
             Operator = machine.Operator,
             Deployment = request.Deployment,
+            RequestId = request.RequestId,
             Attempt = attempt,
             Totals = new Totals(artifacts.Sum(a => a.RawBytes), artifacts.Sum(a => a.StoredBytes), fingerprints.Sum(f => f.Rows ?? 0), tables.Count(t => t.HasRows)),
             Source = new SourceFacts(request.Source.Host, request.Source.Port, request.Source.Database, session.Server.SystemIdentifier),
@@ -133,13 +136,14 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
     }
 
     /// <summary>
-    /// What other sessions see of this run. The server keeps 63 ASCII characters of a name; the time, which tells a database's runs apart, is
-    /// always among them.
+    /// What other sessions see of this run. The server keeps 63 ASCII characters of a name; the time, or a hash of the caller's request, which tells a
+    /// database's runs apart, is always among them.
     /// </summary>
-    private static string SessionName(BackupId id)
+    private static string SessionName(RunRequest request, BackupId id)
     {
         var database = VaultKeys.Escape(id.Database);
-        return $"backup {database[..Math.Min(database.Length, 36)]}_{BackupId.FormatTime(id.Time)}";
+        var which = request.RequestId is { } asked ? Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(asked)))[..16] : BackupId.FormatTime(id.Time);
+        return $"backup {database[..Math.Min(database.Length, 36)]}_{which}";
     }
 
     private async Task<(PostgresInstallation, List<Finding>)> PreflightAsync(RunRequest request, SnapshotSession session, CancellationToken cancel)

@@ -17,6 +17,9 @@ public sealed record RunRequest
 
     /// <summary>The schedule's own time; it makes the id, so that a repeated trigger makes one backup.</summary>
     public DateTimeOffset? ScheduledTime { get; init; }
+
+    /// <summary>Chosen by the caller of a run that no schedule started: a repeated trigger with the same one makes one backup.</summary>
+    public string? RequestId { get; init; }
     public RetentionPolicy? Retention { get; init; }
     public LockMode Lock { get; init; } = LockMode.None;
 

@@ -35,6 +35,9 @@ public sealed record ConnectionTarget
 
     public bool IsSocket => Host.StartsWith('/');
 
+    /// <summary>Nobody between here and the server can listen: its certificate is verified, or there is no network.</summary>
+    public bool IsVerified => IsSocket || SslMode is "verify-full" or "verify-ca";
+
     public ConnectionTarget WithDatabase(string database) => this with { Database = database };
 
     /// <summary>One session outside any pool, with keep-alives below the idle limit of NAT gateways (350 s).</summary>

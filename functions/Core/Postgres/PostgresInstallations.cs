@@ -31,7 +31,7 @@ public sealed partial class PostgresInstallations
     /// <summary>Where packages put each major side by side.</summary>
     public static IReadOnlyList<string> WellKnown { get; } =
     [
-        "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*",
+        "/opt/postgresql/*/bin", "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*",
         "/opt/homebrew/opt/postgresql@*/bin", "/opt/homebrew/opt/libpq/bin", "/usr/local/opt/postgresql@*/bin", "/usr/local/opt/libpq/bin",
         "/Applications/Postgres.app/Contents/Versions/*/bin", "/usr/local/pgsql/bin",
     ];

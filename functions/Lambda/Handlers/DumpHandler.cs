@@ -1,0 +1,99 @@
+using System.Text.Json;
+using Backup.Core.Catalog;
+using Backup.Core.Machine;
+using Backup.Core.Model;
+using Backup.Core.Operations;
+using Backup.Core.Policies;
+using Backup.Core.Postgres;
+using Backup.Core.Signals;
+using Backup.Core.Storage;
+using Backup.Lambda.Aws;
+using Backup.Lambda.Events;
+using Backup.Lambda.Hosting;
+
+namespace Backup.Lambda.Handlers;
+
+/// <summary>Event → one backup, here or in a task. However it ends, it is counted: success only after the commit, and a run that somebody else has is neither.</summary>
+public sealed class DumpHandler(
+    Settings settings, MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, PolicyBundle policies, SecretStore secrets, HandOver handOver, Figures figures)
+{
+    public async Task<DumpResult> HandleAsync(JsonElement json, Invocation call)
+    {
+        ArgumentNullException.ThrowIfNull(call);
+        var e = Complete(EventReader.Read(json, LambdaJson.Default.DumpEvent, call.Function), call);
+        var policy = await policies.ReadAsync(call.Cancel);
+        var database = EventReader.Database(e.Database, policy, settings);
+        var time = e.ScheduledTime is null ? (DateTimeOffset?)null : EventReader.Time(e.ScheduledTime, "scheduledTime");
+        call.About(database.Name, time is { } t ? BackupId.Create(database.Name, t).ToString() : null);
+        DumpResult? result = null;
+        RunReport? report = null;
+        try
+        {
+            await using var vault = VaultFactory.Open(policy.Vault!, null, clock);
+            var source = await secrets.ConnectionAsync(database, call.Cancel);
+            if (!e.HandedOver && await WhyElsewhereAsync(policy, database, source, vault, call.Cancel) is { } reason)
+                return result = await GiveAwayAsync(call, e, reason);
+            try
+            {
+                var run = new RunBackup(machine, clock, installations, call.Steps);
+                report = await run.ExecuteAsync(Request(e, policy, database, source, vault, time), call.Cancel);
+            }
+            catch (OperationCanceledException) when (call.IsOverdue && !e.HandedOver && database.Runner != Runner.Lambda && handOver.IsPossible)
+            {
+                return result = await GiveAwayAsync(call, e, "it was not done before the function's time was over");
+            }
+
+            call.About(database.Name, report.Id.ToString());
+            return result = DumpResult.Of(report);
+        }
+        finally
+        {
+            if (result?.Outcome != DumpResult.HandedOver) await figures.EmitAsync(CountedRun.Figures(policy.Environment, database.Name, report, clock.GetUtcNow()), call);
+            if (result is not null) call.Log.Information(result.Outcome, ("storedBytes", result.StoredBytes), ("rawBytes", result.RawBytes), ("rows", result.Rows), ("seconds", result.Seconds));
+        }
+    }
+
+    /// <summary>A run without a schedule has a name in any case: Lambda's own request id is the same in its retries.</summary>
+    private static DumpEvent Complete(DumpEvent e, Invocation call)
+    {
+        var kind = Words.Parse<BackupKind>(e.Kind, "the event's kind");
+        if (kind == BackupKind.Incremental) throw new BackupException(ErrorCode.UsageWrong, "the event's kind is \"incremental\"", "Invoke Incremental for it.");
+        if (kind == BackupKind.Scheduled != e.ScheduledTime is not null || (kind == BackupKind.Scheduled && e.RequestId is not null))
+            throw new BackupException(ErrorCode.UsageWrong, $"an event of kind {e.Kind} {(kind == BackupKind.Scheduled ? "needs scheduledTime and takes no requestId" : "takes no scheduledTime")}",
+                "Scheduled runs are named by scheduledTime, all others by requestId.");
+        return kind == BackupKind.Scheduled || e.RequestId is not null ? e : e with { RequestId = call.RequestId };
+    }
+
+    private async Task<string?> WhyElsewhereAsync(Policy policy, DatabasePolicy database, ConnectionTarget source, IVault vault, CancellationToken cancel)
+    {
+        if (!handOver.IsPossible || database.Runner != Runner.Auto) return RunnerChoice.WhyElsewhere(database, onlyIpv6: false, forecast: null);
+        if (await HandOver.HasOnlyIpv6Async(source, cancel)) return RunnerChoice.WhyElsewhere(database, onlyIpv6: true, forecast: null);
+        await using var session = await Connector.OpenAsync(source, "backup forecast", cancel);
+        var size = (await ServerFacts.ReadAsync(session, cancel)).DatabaseBytes;
+        var entries = await new BackupCatalog(vault).ListAsync(policy.Environment, database.Name, cancel);
+        var last = entries.LastOrDefault(x => x.Manifest is not null && x.Tier != Tier.Incremental)?.Manifest;
+        return RunnerChoice.WhyElsewhere(database, onlyIpv6: false, RunForecast.Make(size, last));
+    }
+
+    private async Task<DumpResult> GiveAwayAsync(Invocation call, DumpEvent e, string reason)
+    {
+        var task = await handOver.StartAsync(call, $"{e.Database}/{e.ScheduledTime ?? e.RequestId}", reason, e with { HandedOver = true }, LambdaJson.Default.DumpEvent);
+        return new DumpResult { Outcome = DumpResult.HandedOver, Reason = reason, Task = task };
+    }
+
+    private static RunRequest Request(DumpEvent e, Policy policy, DatabasePolicy database, ConnectionTarget source, IVault vault, DateTimeOffset? time) => new()
+    {
+        Project = policy.Project,
+        Environment = policy.Environment,
+        Database = database,
+        Source = source,
+        Vault = vault,
+        Kind = Words.Parse<BackupKind>(e.Kind, "the event's kind"),
+        ScheduledTime = time,
+        RequestId = e.RequestId,
+        Retention = policy.Retention,
+        Lock = policy.Lock,
+        GpgRecipients = policy.Encryption.GpgRecipients,
+        Deployment = e.Commit is null && e.Ref is null ? null : new Deployment(e.Commit, e.Ref),
+    };
+}

@@ -1,0 +1,44 @@
+using System.Text.Json;
+using Backup.Core.Machine;
+using Backup.Core.Model;
+using Backup.Core.Operations.Pruning;
+using Backup.Core.Signals;
+using Backup.Core.Storage;
+using Backup.Lambda.Aws;
+using Backup.Lambda.Events;
+using Backup.Lambda.Hosting;
+
+namespace Backup.Lambda.Handlers;
+
+/// <summary>Event → retention carried out. What an interrupted prune leaves, the next one finishes, so the deadline needs no hand-over.</summary>
+public sealed class PruneHandler(MachineEnvironment machine, TimeProvider clock, PolicyBundle policies, Figures figures)
+{
+    public async Task<PruneResult> HandleAsync(JsonElement json, Invocation call)
+    {
+        ArgumentNullException.ThrowIfNull(call);
+        var e = EventReader.Read(json, LambdaJson.Default.PruneEvent, call.Function);
+        var policy = await policies.ReadAsync(call.Cancel);
+        await using var vault = VaultFactory.Open(policy.Vault!, null, clock);
+        var done = new List<PrunedDatabase>();
+        BackupException? failure = null;
+        foreach (var request in PruneRequest.Of(policy, e.Database, vault, e.DryRun))
+        {
+            call.About(request.Database);
+            try
+            {
+                var report = await new PruneBackups(machine, clock, call.Steps).ExecuteAsync(request, call.Cancel);
+                done.Add(PrunedDatabase.Of(report));
+                call.Log.Information(report.Stopped ?? (e.DryRun ? "would expire" : "expired"), ("expired", report.Expired), ("of", report.Backups.Count));
+                if (!e.DryRun) await figures.EmitAsync([new Metric(MetricName.PruneExpired, report.Expired, policy.Environment, request.Database, clock.GetUtcNow())], call);
+            }
+            catch (BackupException x)
+            {
+                // One database's trouble must not let the others' backups pile up; the call fails all the same.
+                call.Log.Error(x.Message, ("code", x.Code.Name), ("nextStep", x.NextStep));
+                failure ??= x;
+            }
+        }
+
+        return failure is null ? new PruneResult { Outcome = PruneResult.Done, Databases = done } : throw failure;
+    }
+}

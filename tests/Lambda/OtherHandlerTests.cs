@@ -1,0 +1,140 @@
+using System.Net;
+using Amazon.CloudWatch.Model;
+using Backup.Core.Model;
+using Backup.Lambda.Events;
+using Backup.Lambda.Handlers;
+using Backup.Tests.Support;
+
+namespace Backup.Lambda.Tests;
+
+/// <summary>Incremental, Verify, Watch and Prune: each on a real vault, with the events that AWS sends.</summary>
+public sealed class OtherHandlerTests(PostgresFixture postgres, CloudFixture cloud)
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_backup_is_verified_completed_by_an_increment_and_each_is_counted_once()
+    {
+        await using var source = await postgres.CreateDatabaseAsync();
+        await Database.SqlAsync(source.Url, "CREATE TABLE ledger (id bigint PRIMARY KEY, note text); INSERT INTO ledger SELECT i, 'x' FROM generate_series(1, 1000) i");
+        await using var deployed = await Deployment.MakeAsync(cloud, source.Url,
+            """ "criticalTables":[{"table":"public.ledger","key":"id","watermark":"id","every":"6h"}] """, """ "retention":{"daily":"30d","incremental":"8w"} """);
+        Assert.Equal(DumpResult.Committed, (await deployed.DumpAsync(Deployment.Scheduled())).Outcome);
+
+        var verified = await deployed.Functions.Verify(Deployment.Json("""{"database":"shop","backup":"latest","level":"archive","scheduledTime":"2026-03-01T05:00:00Z"}"""), Deployment.Context());
+        Assert.Equal((VerifyEventResult.Passed, "shop_20260301T020000Z"), (verified.Outcome, verified.Id));
+        Assert.Equal(Verdict.Pass, Assert.Single((await deployed.BackupsAsync()).Single().Results).Verdict);
+
+        await Database.SqlAsync(source.Url, "INSERT INTO ledger SELECT i, 'y' FROM generate_series(1001, 1100) i");
+        const string Increment = """{"database":"shop","kind":"incremental","scheduledTime":"2026-03-01T08:00:00Z"}""";
+        var first = await deployed.Functions.Incremental(Deployment.Json(Increment), Deployment.Context());
+        var second = await deployed.Functions.Incremental(Deployment.Json(Increment), Deployment.Context());
+        Assert.Equal((IncrementalResult.Committed, verified.Id), (first.Outcome, first.Base));
+        Assert.InRange(first.Rows!.Value, 100, 1100);
+        Assert.Equal(IncrementalResult.NothingToDo, second.Outcome);
+        Assert.Equal([1], await deployed.MetricAsync("IncrementalSuccess"));
+
+        var damaged = (await deployed.BackupsAsync()).Single(b => b.Tier != Tier.Incremental).Manifest!.Artifacts[0].Key;
+        await cloud.Moto.Client.PutObjectAsync(new Amazon.S3.Model.PutObjectRequest { BucketName = deployed.VaultBucket, Key = damaged, ContentBody = "something else" }, Cancel);
+        var different = await deployed.Functions.Verify(Deployment.Json("""{"database":"shop"}"""), Deployment.Context());
+        Assert.Equal(VerifyEventResult.Different, different.Outcome);
+        Assert.Contains(different.Findings!, f => f.Subject == damaged);
+    }
+
+    [Fact]
+    public async Task Watch_publishes_ages_starts_prune_sends_the_test_page_and_beats_only_while_all_is_well()
+    {
+        await using var heart = new Heart();
+        await using var source = await postgres.CreateDatabaseAsync();
+        var alarm = $"test-page-{Guid.NewGuid():n}";
+        using var metrics = cloud.Metrics;
+        await metrics.PutMetricAlarmAsync(new PutMetricAlarmRequest
+        {
+            AlarmName = alarm, Namespace = "Backup", MetricName = "Nothing", Statistic = "Sum", Period = 60, EvaluationPeriods = 1, Threshold = 1, ComparisonOperator = "GreaterThanThreshold",
+        }, Cancel);
+        await cloud.NothingFunctionAsync();
+        await using var deployed = await Deployment.MakeAsync(cloud, source.Url, """ "schedule":"0 2 * * *" """,
+            """ "retention":{"daily":"30d"}, "notify":{"heartbeat":"${HEARTBEAT_URL}"} """,
+            new Dictionary<string, string> { ["HEARTBEAT_URL"] = heart.Url, [WatchHandler.PruneFunctionVariable] = "nothing", [WatchHandler.TestAlarmVariable] = alarm });
+
+        var before = await deployed.Functions.Watch(Deployment.Json("""{"kind":"hourly","scheduledTime":"2026-03-01T07:00:00Z"}"""), Deployment.Context());
+        Assert.Equal((WatchResult.AtRisk, 0), (before.Outcome, heart.Beats));
+        Assert.Empty(before.Did!);
+        Assert.Contains(before.Databases!.Single().Findings, f => f.Code == "backup.none");
+
+        await deployed.DumpAsync(Deployment.Scheduled(LastTwoOClock()));
+        var after = await deployed.Functions.Watch(Deployment.Json("""{"kind":"hourly","scheduledTime":"2026-03-01T00:00:00Z"}"""), Deployment.Context());
+        Assert.True(after.Outcome == WatchResult.Safe, deployed.Log);
+        Assert.Equal(["started Prune", "sent the test page", "heartbeat"], after.Did);
+        Assert.Equal(1, heart.Beats);
+        Assert.InRange(Assert.Single(await deployed.MetricAsync("BackupAge")), 0, 1);
+        var state = (await metrics.DescribeAlarmsAsync(new DescribeAlarmsRequest { AlarmNames = [alarm] }, Cancel)).MetricAlarms.Single().StateValue;
+        Assert.Equal("ALARM", state.Value);
+    }
+
+    [Fact]
+    public async Task Prune_says_what_it_keeps_and_counts_what_it_ends_and_a_policy_without_retention_ends_nothing()
+    {
+        await using var source = await postgres.CreateDatabaseAsync();
+        await using var deployed = await Deployment.MakeAsync(cloud, source.Url, policy: """ "retention":{"daily":"30d"} """);
+        await deployed.DumpAsync(Deployment.Scheduled());
+
+        var dry = await deployed.Functions.Prune(Deployment.Json("""{"dryRun":true}"""), Deployment.Context());
+        Assert.Equal((PruneResult.Done, 1, true), (dry.Outcome, dry.Databases!.Single().Kept, dry.Databases!.Single().DryRun));
+        Assert.Empty(await deployed.MetricAsync("PruneExpired"));
+        var real = await deployed.Functions.Prune(Deployment.Json("""{"database":"shop"}"""), Deployment.Context());
+        Assert.Equal((PruneResult.Done, 0), (real.Outcome, real.Databases!.Single().Expired)); // the last one is never ended
+        Assert.Equal([0], await deployed.MetricAsync("PruneExpired"));
+
+        await using var without = await Deployment.MakeAsync(cloud, source.Url);
+        var refused = await without.Functions.Prune(Deployment.Json("{}"), Deployment.Context());
+        Assert.Equal((PruneResult.Failed, "policy.invalid"), (refused.Outcome, refused.Error?.Code));
+    }
+
+    private static string LastTwoOClock()
+    {
+        var now = DateTimeOffset.UtcNow;
+        var two = new DateTimeOffset(now.Year, now.Month, now.Day, 2, 0, 0, TimeSpan.Zero);
+        return $"{(two > now ? two.AddDays(-1) : two):yyyy-MM-ddTHH:mm:ssZ}";
+    }
+
+    private sealed class Heart : IAsyncDisposable
+    {
+        private readonly HttpListener _listener = new();
+        private readonly Task _serving;
+
+        public Heart()
+        {
+            Url = $"http://127.0.0.1:{RuntimeApi.FreePort()}/beat";
+            _listener.Prefixes.Add(Url + "/");
+            _listener.Start();
+            _serving = ServeAsync();
+        }
+
+        public string Url { get; }
+        public int Beats { get; private set; }
+
+        public async ValueTask DisposeAsync()
+        {
+            _listener.Close();
+            await _serving;
+        }
+
+        private async Task ServeAsync()
+        {
+            try
+            {
+                while (true)
+                {
+                    var context = await _listener.GetContextAsync();
+                    Beats++;
+                    context.Response.Close();
+                }
+            }
+            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
+            {
+                // the test is over
+            }
+        }
+    }
+}
