@@ -82,6 +82,8 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode TargetEventTriggers = Run("target.eventTriggers", Severity.Warning, NoticeRoute.None, "the restore target has event triggers, which run with every statement");
     public static readonly FindingCode QuestionFailed = Run("check.failed", Severity.Critical, NoticeRoute.None, "a drill's restored data answered a check of the policy wrongly");
     public static readonly FindingCode QuestionNotRun = Run("check.notRun", Severity.Warning, NoticeRoute.None, "a check of the policy could not be asked");
+    public static readonly FindingCode BackupHidden = Run("backup.hidden", Severity.Critical, NoticeRoute.Page, "a backup's lock or results are there, and its manifest is not");
+    public static readonly FindingCode PruneNotRemoved = Run("prune.notRemoved", Severity.Warning, NoticeRoute.Chat, "expired objects are still stored days later");
     public static readonly FindingCode ToolNewer = Run("tool.newer", Severity.Warning, NoticeRoute.None, "pg_dump is newer than the server");
 
     public static readonly FindingCode CheckRpo = Check("check.rpo", Severity.Warning, "the schedules cannot reach the recovery point that is promised");
@@ -119,7 +121,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
         SizeLearning, SizeDeviation, TableShrunk, TableVanished, TableAppeared, VerifyFailed, DrillFailed, DrillInconclusive, DrillOverdue, ProofNone,
         LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ObjectOrphaned, ObjectUnknown, IncrementLate, CopyBehind, CopyUnreachable,
         BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers,
-        QuestionFailed, QuestionNotRun, ToolNewer,
+        QuestionFailed, QuestionNotRun, BackupHidden, PruneNotRemoved, ToolNewer,
         CheckRpo, CheckRto, CheckMaxAge, CheckLambda, CheckDrillDisk, CheckEgress, CheckErasure, CheckNotify, CheckNoDrill,
         .. _policy,
     ];
