@@ -89,7 +89,7 @@ public sealed class WatchVaultTests(PostgresFixture postgres, MotoFixture moto) 
         await client.DeleteObjectAsync(bucket, first.Manifest!.Artifacts[0].Key, Cancel);
         await client.DeleteObjectAsync(bucket, second.Prefix + VaultKeys.ManifestName, Cancel);
         report = await WatchAsync(lab, policy);
-        Assert.Equal(["critical backup.incomplete", "critical object.hidden", "critical object.overwritten", "warning backup.none"], report.Troubles());
+        Assert.Equal(["critical backup.hidden", "critical backup.incomplete", "critical object.hidden", "critical object.overwritten", "warning backup.none"], report.Troubles());
         Assert.Contains(second.Prefix + VaultKeys.ManifestName, report.The(FindingCode.ObjectHidden).Sentence, StringComparison.Ordinal);
         Assert.Contains(FindingCode.ObjectHidden.Name, (await WatchAsync(lab, policy, withVersions: false)).Unjudged);
 

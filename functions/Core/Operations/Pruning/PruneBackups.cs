@@ -77,7 +77,7 @@ public sealed class PruneBackups(MachineEnvironment machine, TimeProvider clock,
         { ExpiredAt: null, WasCommitted: true } => new Finding
         {
             Severity = Severity.Critical,
-            Code = "backup.hidden",
+            Code = FindingCode.BackupHidden.Name,
             Subject = remains.Id.ToString(),
             Sentence = $"{remains.Prefix} holds the lock or the results of a backup, and no manifest",
             NextStep = "Find out who removed the manifest; where the bucket keeps versions, the first one of it is still there.",
@@ -85,7 +85,7 @@ public sealed class PruneBackups(MachineEnvironment machine, TimeProvider clock,
         { ExpiredAt: { } at, HasObjects: true } when now - at > _removalTime => new Finding
         {
             Severity = Severity.Warning,
-            Code = "prune.notRemoved",
+            Code = FindingCode.PruneNotRemoved.Name,
             Subject = remains.Id.ToString(),
             Sentence = $"{remains.Id} expired on {at.UtcDateTime:yyyy-MM-dd} and is still stored",
             NextStep = "Check that the bucket has the lifecycle rules for the tag backup=expired, and that no lock or legal hold is in the way.",
