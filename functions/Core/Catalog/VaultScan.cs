@@ -93,6 +93,7 @@ public sealed class VaultScan
             if (folder.Add(item.Key[prefix.Length..], item)) return;
         }
 
+        if (EvidenceTrail.Holds(item.Key)) return;
         UnknownCount++;
         if (_unknown.Count < MostUnknown) _unknown.Add(item);
     }
