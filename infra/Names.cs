@@ -12,7 +12,7 @@ public sealed record Names(string Project, string Environment, string Account, s
 {
     private const int ProjectLimit = 12;
     private const int EnvironmentLimit = 12;
-    private const int DatabaseLimit = 20;
+    private const int DatabaseLimit = 18;
 
     /// <summary>Begins every name of the stack. At most 32 characters, so that a role's name stays within 64 and a bucket's within 63.</summary>
     public string Stem => $"backup-{Clean(Project, ProjectLimit)}-{Clean(Environment, EnvironmentLimit)}";
@@ -37,7 +37,7 @@ public sealed record Names(string Project, string Environment, string Account, s
     public string Function(string verb, string? database) => database is null ? $"{Stem}-{verb}" : $"{Stem}-{verb}-{Database(database)}";
     public string Task(string verb, string database) => $"{Stem}-{verb}-{Database(database)}";
     public string Topic(string what) => $"{Stem}-{what}";
-    public string LogGroup(string function) => $"/aws/lambda/{function}";
+    public static string LogGroup(string function) => $"/aws/lambda/{function}";
     public string TaskLogGroup => $"/backup/{Stem}/tasks";
 
     public string RoleArn(string name) => $"arn:aws:iam::{Account}:role/{name}";

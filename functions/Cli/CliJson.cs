@@ -5,7 +5,9 @@ using System.Text.Json.Serialization.Metadata;
 using Backup.Cli.Verbs;
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Operations.Drills;
 using Backup.Core.Operations.Increments;
+using Backup.Core.Operations.Syncing;
 using Backup.Core.Operations.Watching;
 using Backup.Core.Storage;
 
@@ -21,10 +23,14 @@ namespace Backup.Cli;
 [JsonSerializable(typeof(ListReport))]
 [JsonSerializable(typeof(ShowReport))]
 [JsonSerializable(typeof(Tombstone))]
+[JsonSerializable(typeof(AuditReport))]
 [JsonSerializable(typeof(VerifyResult))]
 [JsonSerializable(typeof(RestoreReport))]
 [JsonSerializable(typeof(ThawReport))]
+[JsonSerializable(typeof(DrillReport))]
 [JsonSerializable(typeof(PruneListReport))]
+[JsonSerializable(typeof(SyncReport))]
+[JsonSerializable(typeof(WatchReport))]
 [JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(DemoReport))]
 [JsonSerializable(typeof(WatchReport))]
@@ -41,8 +47,7 @@ public sealed partial class CliJson : JsonSerializerContext
         {
             new WordConverter<Severity>(), new WordConverter<Tier>(), new WordConverter<BackupKind>(), new WordConverter<Provider>(),
             new WordConverter<LockMode>(), new WordConverter<ArtifactRole>(), new WordConverter<RunOutcome>(), new WordConverter<VerifyLevel>(),
-            new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<Verdict>(), new WordConverter<ObjectState>(),
-            new WordConverter<IncrementMode>(), new WordConverter<IncrementOutcome>(),
+            new WordConverter<Comparison>(), new WordConverter<Health>(), new WordConverter<Verdict>(), new WordConverter<IncrementMode>(), new WordConverter<IncrementOutcome>(), new WordConverter<ObjectState>(),
         },
     });
 

@@ -25,7 +25,7 @@ public static class Boundaries
                 "ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer",
                 "cloudtrail:DescribeTrails", "cloudtrail:LookupEvents", "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies",
             ], ["*"]),
-            Deny("OwnTasksOnly", ["iam:PassRole"], ["*"]).When("StringNotEqualsIfExists", "iam:PassedToService", "ecs-tasks.amazonaws.com"),
+            Deny("OwnTasksOnly", ["iam:PassRole"], ["*"]).When("StringNotEquals", "iam:PassedToService", "ecs-tasks.amazonaws.com"),
             DenyOutside("OwnBucketsOnly", ["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectRetention"], $"{Names.BucketArn(names.Stem)}-*"),
             DenyOutside("OwnRolesOnly", ["iam:PassRole"], names.RoleArn($"{names.Stem}-*")),
             DenyOutside("OwnFunctionsOnly", ["lambda:InvokeFunction"], names.FunctionArn($"{names.Stem}-*")),

@@ -28,8 +28,9 @@ public static class BucketPolicies
         return
         [
             .. Doors(bucket, names.Account),
-            Deny("KmsOnly", ["s3:PutObject"], objects).ToEverybody().When("StringNotEqualsIfExists", "s3:x-amz-server-side-encryption", "aws:kms"),
-            Deny("OurKeyOnly", ["s3:PutObject"], objects).ToEverybody().When("StringNotEqualsIfExists", "s3:x-amz-server-side-encryption-aws-kms-key-id", keyArn),
+            // An upload without these headers takes the bucket's default, which is the key. IfExists would not do: on a missing key it is true, and denies.
+            Other("KmsOnly", ["s3:PutObject"], objects, "s3:x-amz-server-side-encryption", "aws:kms"),
+            Other("OurKeyOnly", ["s3:PutObject"], objects, "s3:x-amz-server-side-encryption-aws-kms-key-id", keyArn),
             Deny("NoCustomerKeys", ["s3:PutObject"], objects).ToEverybody().When("Null", "s3:x-amz-server-side-encryption-customer-algorithm", "false"),
             // Parts of an upload carry no condition; its completion does.
             Deny("WriteOnce", ["s3:PutObject"], [$"{bucket}/{names.Root}*"]).ToEverybody()
@@ -80,7 +81,7 @@ public static class BucketPolicies
         [
             .. fromOutside,
             .. Doors(bucket, names.Account, sourceAccount),
-            Deny("OurKeyOnly", ["s3:PutObject", "s3:ReplicateObject"], objects).ToEverybody().When("StringNotEqualsIfExists", "s3:x-amz-server-side-encryption-aws-kms-key-id", keyArn),
+            Other("OurKeyOnly", ["s3:PutObject", "s3:ReplicateObject"], objects, "s3:x-amz-server-side-encryption-aws-kms-key-id", keyArn),
             Deny("ReplicationOnly", ["s3:PutObject", "s3:ReplicateObject", "s3:ReplicateTags", "s3:ReplicateDelete", "s3:PutObjectTagging", "s3:PutObjectRetention"], objects).ToEverybody()
                 .When("ArnNotEquals", "aws:PrincipalArn", replication),
             Deny("NoDeletesArrive", ["s3:ReplicateDelete"], objects).ToEverybody(),
@@ -108,6 +109,10 @@ public static class BucketPolicies
     /// <summary>The roles of the configuration, the stack's own administrator, and the account's root user, without whom a mistake here could not be mended.</summary>
     internal static IReadOnlyList<string> Exempt(Names names, IReadOnlyList<string> administrators) =>
         [names.RoleArn(names.Role("vault-admin")), names.RootArn, .. administrators];
+
+    /// <summary>Refuses a header that is there and says something else.</summary>
+    private static Statement Other(string sid, IReadOnlyList<string> actions, IReadOnlyList<string> objects, string key, string value) =>
+        Deny(sid, actions, objects).ToEverybody().When("Null", key, "false").When("StringNotEquals", key, value);
 
     private static IEnumerable<Statement> Doors(string bucket, params string[] accounts)
     {

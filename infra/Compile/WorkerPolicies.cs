@@ -32,7 +32,7 @@ public static class WorkerPolicies
             Grants.Key(names, made.KeyArn, "kms:GenerateDataKey", "kms:Decrypt"),
             Allow("ReadSecret", ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], [made.SecretArns[database.Name]]),
             .. database.Runner == Runner.Lambda ? [] : Grants.HandOver(names, names.Task("dump", database.Name), names.Writer(database.Name)),
-            .. Common(names, names.LogGroup(names.Function("dump", database.Name)), names.LogGroup(names.Function("incremental", database.Name)), names.TaskLogGroup),
+            .. Common(names, Names.LogGroup(names.Function("dump", database.Name)), Names.LogGroup(names.Function("incremental", database.Name)), names.TaskLogGroup),
         ];
     }
 
@@ -52,7 +52,7 @@ public static class WorkerPolicies
             Grants.List(names, Prefixes(names, database)),
             Grants.Key(names, made.KeyArn, "kms:GenerateDataKey", "kms:Decrypt"),
             .. fargate ? Grants.HandOver(names, names.Task("drill", database.Name), names.Drill(database.Name)) : [],
-            .. Common(names, names.LogGroup(names.Function("verify", database.Name)), names.TaskLogGroup),
+            .. Common(names, Names.LogGroup(names.Function("verify", database.Name)), names.TaskLogGroup),
         ];
     }
 
@@ -76,11 +76,11 @@ public static class WorkerPolicies
             Grants.Key(names, made.KeyArn, "kms:GenerateDataKey", "kms:Decrypt"),
             // The tag stands for a list that would outgrow the policy with many databases. Describing shows no value.
             Allow("SecretsHaveValues", ["secretsmanager:DescribeSecret"], [names.Arn("secretsmanager", "secret:*")])
-                .When("StringEquals", $"secretsmanager:ResourceTag/{Grants.StackTag}", names.Stem),
+                .When("StringEquals", $"aws:ResourceTag/{Grants.StackTag}", names.Stem),
             Allow("Tell", ["sns:Publish", "sns:ListSubscriptionsByTopic"], [names.TopicArn("critical"), names.TopicArn("notice")]),
             Allow("TestPage", ["cloudwatch:SetAlarmState"], [names.AlarmArn($"{names.Stem}-test-page")]),
             Allow("StartPrune", ["lambda:InvokeFunction"], [names.FunctionArn(names.Function("prune", null))]),
-            .. Common(names, names.LogGroup(names.Function("watch", null))),
+            .. Common(names, Names.LogGroup(names.Function("watch", null))),
         ];
     }
 
@@ -99,7 +99,7 @@ public static class WorkerPolicies
             Grants.Tag("Expire", Grants.Everything(names), "expired"),
             Grants.List(names, [$"{names.Root}*"]),
             Grants.Key(names, made.KeyArn, "kms:GenerateDataKey", "kms:Decrypt"),
-            .. Common(names, names.LogGroup(names.Function("prune", null))),
+            .. Common(names, Names.LogGroup(names.Function("prune", null))),
         ];
     }
 
@@ -111,11 +111,11 @@ public static class WorkerPolicies
         [
             Allow("Rotate", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"],
                     [names.Arn("secretsmanager", "secret:*")])
-                .When("StringEquals", $"secretsmanager:ResourceTag/{Grants.StackTag}", names.Stem)
+                .When("StringEquals", $"aws:ResourceTag/{Grants.StackTag}", names.Stem)
                 .When("StringEquals", "secretsmanager:resource/AllowRotationLambdaArn", names.FunctionArn(names.Function("rotate-secret", null))),
             // It makes a random text and touches nothing; there is no resource to name.
             Allow("RandomPassword", ["secretsmanager:GetRandomPassword"], ["*"]),
-            .. Common(names, names.LogGroup(names.Function("rotate-secret", null))),
+            .. Common(names, Names.LogGroup(names.Function("rotate-secret", null))),
         ];
     }
 

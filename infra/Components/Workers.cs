@@ -65,7 +65,7 @@ public sealed class Workers : ComponentResource
     private void Add(FunctionSpec spec)
     {
         var logical = $"{_name}-{spec.Name[(_args.Names.Stem.Length + 1)..]}";
-        var log = new LogGroup($"{logical}-log", new LogGroupArgs { Name = _args.Names.LogGroup(spec.Name), RetentionInDays = LogDays }, Options.Of(this));
+        var log = new LogGroup($"{logical}-log", new LogGroupArgs { Name = Names.LogGroup(spec.Name), RetentionInDays = LogDays }, Options.Of(this));
         var variables = new InputMap<string>();
         foreach (var (key, value) in Variables(spec)) variables.Add(key, value);
         var function = new Function(logical, new FunctionArgs

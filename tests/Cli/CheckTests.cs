@@ -18,6 +18,13 @@ public sealed class CheckTests : IDisposable
 
         """;
 
+    /// <summary>With everything that check would otherwise remark on.</summary>
+    private const string Complete = Good + """
+            drill: { schedule: "0 4 * * 0" }
+            notify: { slack: "${SLACK}" }
+
+        """;
+
     private readonly string _folder = Directory.CreateTempSubdirectory("backup-check-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -25,14 +32,14 @@ public sealed class CheckTests : IDisposable
     [Fact]
     public async Task A_good_stack_is_one_line_and_exit_code_0()
     {
-        Write("Pulumi.prod.yaml", Good);
+        Write("Pulumi.prod.yaml", Complete);
         Assert.Equal((0, "Pulumi.prod.yaml: 1 database, no problems\n", ""), await Run("check", "--stack", "prod"));
     }
 
     [Fact]
     public async Task The_stack_file_is_found_in_a_folder_above()
     {
-        Write("Pulumi.prod.yaml", Good);
+        Write("Pulumi.prod.yaml", Complete);
         var below = Directory.CreateDirectory(Path.Combine(_folder, "functions", "Cli")).FullName;
         Assert.Equal((0, "Pulumi.prod.yaml: 1 database, no problems\n", ""), await RunIn(below, "check", "--stack", "prod"));
     }
@@ -77,12 +84,36 @@ public sealed class CheckTests : IDisposable
     [Fact]
     public async Task Json_of_a_good_policy_is_valid_without_problems()
     {
-        Write("Pulumi.prod.yaml", Good);
+        Write("Pulumi.prod.yaml", Complete);
         var (exit, output, _) = await Run("check", "--stack", "prod", "--output", "json");
         using var document = JsonDocument.Parse(output);
         Assert.Equal(0, exit);
         Assert.True(document.RootElement.GetProperty("valid").GetBoolean());
         Assert.Equal(0, document.RootElement.GetProperty("problems").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task A_promise_that_the_schedules_cannot_keep_is_a_warning_and_exit_code_4()
+    {
+        Write("Pulumi.prod.yaml", Complete + """
+                objectives: { rpo: 1h, rto: 4h }
+
+            """);
+        Assert.Equal((4, """
+            warning objectives.rpo: 1 hour is promised for bloom; reachable is 24 hours everywhere → Schedule it more often, keep the provider's point-in-time recovery on for the rest, or promise what is reachable.
+            Pulumi.prod.yaml: 1 database, 1 problem
+
+            """, ""), await Run("check", "--stack", "prod"));
+    }
+
+    [Fact]
+    public async Task A_policy_without_drill_and_notices_is_usable_and_says_what_it_lacks()
+    {
+        Write("Pulumi.prod.yaml", Good);
+        var (exit, output, _) = await Run("check", "--stack", "prod");
+        Assert.Equal(0, exit);
+        Assert.Equal(["note drill:", "note notify:", "Pulumi.prod.yaml: 1"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => string.Join(' ', l.Split(' ').Take(2))));
+        Assert.EndsWith("no problems\n", output, StringComparison.Ordinal);
     }
 
     [Fact]

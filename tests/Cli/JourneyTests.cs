@@ -62,6 +62,50 @@ public sealed class JourneyTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_drill_prints_its_verdict_writes_its_page_and_is_listed_beside_the_backup()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder, "p.yaml"), $$"""
+            project: demo
+            environment: test
+            objectives: { rpo: 24h, rto: 1h }
+            vault: ./v
+            databases:
+              - name: {{_source.Name}}
+                url: "${DATABASE_URL}"
+                checks:
+                  - { name: rows, sql: select count(*) from big, min: 1 }
+                  - { name: none orphaned, sql: select count(*) from "Small One" s left join big b on b.id = s.big_id where b.id is null, equals: 0 }
+            """, TestContext.Current.CancellationToken);
+        Assert.Equal(0, (await Run("run", "--policy", "p.yaml")).Exit);
+        var (exit, output, error) = await Run("drill", "--policy", "p.yaml", "--report", "reports");
+        Assert.True(exit == 0, output + error);
+        var lines = output.TrimEnd().Split('\n');
+        Assert.StartsWith($"PASS: {_source.Name}_", lines[^1], StringComparison.Ordinal);
+        Assert.Matches(@"^time: [0-9.]+ s \(prepare [0-9.]+, fetch [0-9.]+, restore [0-9.]+, index [0-9.]+, verify [0-9.]+\); objective \(RTO\) 3600 s: met$", lines[^2]);
+        Assert.Contains("compared: 2 of 2 tables equal, 2 by content; 0 of 0 sequences", output, StringComparison.Ordinal);
+        Assert.Contains("2 of 2 checks passed", output, StringComparison.Ordinal);
+        Assert.Contains("not proven: passwords and memberships of roles", output, StringComparison.Ordinal);
+        var page = Assert.Single(Directory.GetFiles(Path.Combine(_folder, "reports")));
+        Assert.Contains($"report: {page}", error, StringComparison.Ordinal);
+        Assert.Contains("<b>PASS</b>", await File.ReadAllTextAsync(page, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Single(Directory.GetFiles(Path.Combine(_folder, "v"), "*-drill-pass.json", SearchOption.AllDirectories));
+
+        // A page that cannot be written is known before the drill begins.
+        Assert.Contains("cannot be written into", (await Run("drill", "--policy", "p.yaml", "--report", "p.yaml")).Error, StringComparison.Ordinal);
+        var verified = await JsonAsync(0, "verify", "latest", "--policy", "p.yaml", "--level", "restore");
+        Assert.Equal(("restore", "pass", true), (verified.GetProperty("level").GetString(), verified.GetProperty("verdict").GetString(), verified.GetProperty("passed").GetBoolean()));
+        Assert.Single(Directory.GetFiles(Path.Combine(_folder, "v"), "*-verify-pass.json", SearchOption.AllDirectories));
+
+        await File.WriteAllTextAsync(Path.Combine(_folder, "p.yaml"), (await File.ReadAllTextAsync(Path.Combine(_folder, "p.yaml"), TestContext.Current.CancellationToken)).Replace("from big, min", "from gone, min", StringComparison.Ordinal), TestContext.Current.CancellationToken);
+        var drilled = await JsonAsync(1, "drill", "latest", "--policy", "p.yaml", "--no-record");
+        Assert.Equal("could-not-verify", drilled.GetProperty("verdict").GetString());
+        Assert.Equal("check.notRun", drilled.GetProperty("findings")[0].GetProperty("code").GetString());
+        Assert.Single(Directory.GetFiles(Path.Combine(_folder, "v"), "*-drill-*.json", SearchOption.AllDirectories));
+        Assert.Single(Directory.GetFiles(_folder, "drill-*.html")); // without --report: the working folder
+        NothingSecretWasSaid();
+    }
+
+    [Fact]
     public async Task A_person_reads_sentences_and_the_printed_restore_commands_hold_no_command_of_ours()
     {
         var (exit, output, _) = await Run("run", "--source", "${DATABASE_URL}", "--vault", "v", "--verbose");

@@ -64,6 +64,31 @@ public sealed partial class LayoutTests
         Assert.Empty(declared.Except(ErrorCode.All));
     }
 
+    [Fact]
+    public void The_page_of_findings_lists_exactly_the_codes_that_exist_each_with_its_heading()
+    {
+        var page = File.ReadAllText(Path.Combine(_root, "docs/findings.md"));
+        var rows = FindingRow().Matches(page).Select(m => (m.Groups[1].Value, m.Groups[2].Value, m.Groups[3].Value, m.Groups[4].Value, m.Groups[5].Value));
+        Assert.Equal(FindingCode.All.Select(c => (c.Name, Words.Of(c.Severity), Words.Of(c.Route), Words.Of(c.Group), c.Meaning)), rows);
+        var headings = Heading().Matches(page).Select(m => m.Groups[1].Value);
+        Assert.Equal(FindingCode.All.Where(c => c.Group != FindingGroup.Policy).Select(c => c.Name), headings);
+    }
+
+    [Fact]
+    public void Every_finding_that_the_code_makes_is_in_the_table_once()
+    {
+        var declared = typeof(FindingCode).GetFields().Where(f => f.FieldType == typeof(FindingCode)).Select(f => (FindingCode)f.GetValue(null)!).ToList();
+        Assert.Empty(declared.Except(FindingCode.All));
+        Assert.Equal(FindingCode.All.Count, FindingCode.All.Select(c => c.Name).Distinct().Count());
+        foreach (var file in Sources("functions"))
+        {
+            var text = File.ReadAllText(file);
+            Assert.DoesNotMatch("Code = \"", text); // a code is written in the table and nowhere else
+            if (!Path.GetFileName(file).EndsWith("Code.cs", StringComparison.Ordinal))
+                Assert.All(FindingLike().Matches(text), m => Assert.True(FindingCode.Find(m.Groups[1].Value) is not null, $"{Path.GetFileName(file)}: {m.Value} is not in the table"));
+        }
+    }
+
     private static IEnumerable<string> Sources(string folder) =>
         Directory.EnumerateFiles(Path.Combine(_root, folder), "*.cs", SearchOption.AllDirectories).Where(f => !f.Contains("/obj/", StringComparison.Ordinal));
 
@@ -79,4 +104,13 @@ public sealed partial class LayoutTests
 
     [GeneratedRegex(@"^\| `([\w.]+)` \| (\d+) \| (.+?) \|$", RegexOptions.Multiline)]
     private static partial Regex ErrorRow();
+
+    [GeneratedRegex(@"^\| `([\w.]+)` \| (\w+) \| (\w+) \| (\w+) \| (.+?) \|$", RegexOptions.Multiline)]
+    private static partial Regex FindingRow();
+
+    [GeneratedRegex(@"^## ([\w.]+)$", RegexOptions.Multiline)]
+    private static partial Regex Heading();
+
+    [GeneratedRegex(@"""((policy|backup|increment|table|size|drill|lock|object|copy|prune|globals|settings|check)\.(?!html)[a-z][A-Za-z0-9]+)""")]
+    private static partial Regex FindingLike();
 }

@@ -24,7 +24,7 @@ public sealed class PgBouncer : IAsyncDisposable
 
     /// <summary>The same database, through the pooler.</summary>
     public string Url(string database) => string.Create(CultureInfo.InvariantCulture,
-        $"postgres://{ThrowawayCluster.SuperUser}@127.0.0.1:{Port}/{Uri.EscapeDataString(database)}");
+        $"postgres://postgres@127.0.0.1:{Port}/{Uri.EscapeDataString(database)}");
 
     /// <summary>Skips the test, or fails it in CI, when pgbouncer is not installed.</summary>
     public static async Task<PgBouncer> StartAsync(ThrowawayCluster server, int poolSize = 5)
@@ -40,10 +40,10 @@ public sealed class PgBouncer : IAsyncDisposable
         var folder = Directory.CreateDirectory(Path.Combine("/tmp", $"bouncer.{Guid.NewGuid():N}"));
         var users = Path.Combine(folder.FullName, "users.txt");
         var settings = Path.Combine(folder.FullName, "pgbouncer.ini");
-        await File.WriteAllTextAsync(users, $"\"{ThrowawayCluster.SuperUser}\" \"\"\n");
+        await File.WriteAllTextAsync(users, $"\"postgres\" \"\"\n");
         await File.WriteAllTextAsync(settings, string.Create(CultureInfo.InvariantCulture, $"""
             [databases]
-            * = host={server.SocketFolder} port={server.Port} user={ThrowawayCluster.SuperUser}
+            * = host={server.SocketFolder} port={server.Port} user=postgres
             [pgbouncer]
             listen_addr = 127.0.0.1
             listen_port = {port}

@@ -18,13 +18,15 @@ public sealed class PostgresFixture : IAsyncDisposable
     private static int s_counter;
 
     private readonly Lazy<Task<ThrowawayCluster>> _cluster;
+    private readonly Lazy<Task<ThrowawayCluster>> _quiet;
     private readonly Lazy<Task<PasswordServer>> _passwordServer;
 
     public PostgresFixture()
     {
         Machine = MachineEnvironment.Read();
         Installations = new PostgresInstallations(Machine);
-        _cluster = new(() => StartAsync(new ClusterRequest { MaxConnections = 100, Settings = new Dictionary<string, string> { ["max_prepared_transactions"] = "10" } }));
+        _cluster = new(() => StartAsync(new ClusterRequest { MaxConnections = 100 }));
+        _quiet = new(() => StartAsync(new ClusterRequest { Settings = new Dictionary<string, string> { ["max_prepared_transactions"] = "10" } }));
         _passwordServer = new(StartPasswordServerAsync);
     }
 
@@ -48,6 +50,16 @@ public sealed class PostgresFixture : IAsyncDisposable
         return await CreateAsync(cluster.Url, cluster.Url("postgres"), name, template, encoding, locale, owner);
     }
 
+    /// <summary>
+    /// As the first, on a server where no other test has a transaction open: for one collection of tests, which look at the server's transaction
+    /// horizon and prepare transactions.
+    /// </summary>
+    public async Task<TestDatabase> CreateQuietDatabaseAsync(string name)
+    {
+        var cluster = await OrSkipAsync(_quiet.Value);
+        return await CreateAsync(cluster.Url, cluster.Url("postgres"), name, null, null, null, null);
+    }
+
     /// <summary>As the first, on the server that asks for passwords; the database belongs to the password role and so does the URL.</summary>
     public async Task<TestDatabase> CreatePasswordDatabaseAsync(string? name = null)
     {
@@ -58,6 +70,7 @@ public sealed class PostgresFixture : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_cluster.IsValueCreated && _cluster.Value.IsCompletedSuccessfully) await (await _cluster.Value).DisposeAsync();
+        if (_quiet.IsValueCreated && _quiet.Value.IsCompletedSuccessfully) await (await _quiet.Value).DisposeAsync();
         if (_passwordServer.IsValueCreated && _passwordServer.Value.IsCompletedSuccessfully) await (await _passwordServer.Value).Cluster.DisposeAsync();
     }
 

@@ -1,44 +1,63 @@
 using System.CommandLine;
+using Backup.Core.Machine;
 using Backup.Core.Model;
+using Backup.Core.Operations.Checking;
 using Backup.Core.Policies;
+using Backup.Core.Storage;
 
 namespace Backup.Cli.Verbs;
 
 /// <summary>What <c>check --output json</c> prints.</summary>
 /// <param name="Document">Full path of the file.</param>
-/// <param name="Valid">False when a problem is critical.</param>
-/// <param name="Problems">In the order of the document.</param>
+/// <param name="Valid">False when the policy cannot be used.</param>
+/// <param name="Problems">In the order of the document; then what a policy that can be used promises and does not keep, or costs.</param>
 public sealed record CheckReport(string Document, bool Valid, IReadOnlyList<Finding> Problems);
 
-/// <summary><c>backup check</c>: says everything that is wrong with a policy. Exit code 0, or 2 when it cannot be used.</summary>
+/// <summary>
+/// <c>backup check</c>: says everything that is wrong with a policy. Exit code 2 when it cannot be used, 4 when it promises what it does not keep.
+/// </summary>
 public static class CheckVerb
 {
     public static Command Create(VerbContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
         var options = context.Options;
-        var command = new Command("check", "Say everything that is wrong with a policy.") { options.Stack, options.Policy, options.Output };
-        command.SetAction((parsed, _) =>
-            Task.FromResult(Run(context, options.RequiredPolicyPath(parsed, context.Machine), options.WantsJson(parsed))));
+        var command = new Command("check", "Say everything that is wrong with a policy.") { options.Stack, options.Policy, options.Vault, options.Output };
+        command.SetAction((parsed, cancel) =>
+            RunAsync(context, options.RequiredPolicyPath(parsed, context.Machine), parsed.GetValue(options.Vault), options.WantsJson(parsed), cancel));
         return command;
     }
 
-    private static int Run(VerbContext context, string path, bool json)
+    private static async Task<int> RunAsync(VerbContext context, string path, string? vault, bool json, CancellationToken cancel)
     {
         var reading = PolicyReader.ReadFile(path);
+        IReadOnlyList<Finding> promises = reading.Policy is { } policy ? PolicyCheck.Judge(policy, await HistoryAsync(context, policy, vault, cancel)) : [];
+        IReadOnlyList<Finding> all = [.. reading.Problems, .. promises];
         if (json)
-            context.Terminal.Line(CliJson.Write(new CheckReport(path, reading.Policy is not null, reading.Problems), CliJson.Printed.CheckReport));
+            context.Terminal.Line(CliJson.Write(new CheckReport(path, reading.Policy is not null, all), CliJson.Printed.CheckReport));
         else
-            foreach (var line in Lines(reading)) context.Terminal.Line(line);
-        return reading.Policy is null ? ErrorCode.PolicyInvalid.ExitCode : ErrorCode.Done;
+            foreach (var line in Lines(reading, all)) context.Terminal.Line(line);
+        if (reading.Policy is null) return ErrorCode.PolicyInvalid.ExitCode;
+        return all.Any(f => f.Severity != Severity.Info) ? ErrorCode.Problem : ErrorCode.Done;
     }
 
-    private static IEnumerable<string> Lines(PolicyReading reading)
+    // Only a vault that is named on the command line is asked: check is also run where nothing but the document is there.
+    private static async Task<IReadOnlyDictionary<string, CheckHistory>> HistoryAsync(VerbContext context, Policy policy, string? location, CancellationToken cancel)
     {
-        foreach (var problem in reading.Problems) yield return $"{Word(problem.Severity)} {PolicyReading.Describe(problem)}";
+        var history = new Dictionary<string, CheckHistory>(StringComparer.Ordinal);
+        if (location is null) return history;
+        await using var vault = VaultFactory.Open(location, context.Machine.WorkingFolder, context.Clock);
+        foreach (var database in policy.Databases)
+            history[database.Name] = await CheckHistory.ReadAsync(vault, policy.Environment, database.Name, cancel);
+        return history;
+    }
+
+    private static IEnumerable<string> Lines(PolicyReading reading, IReadOnlyList<Finding> all)
+    {
+        foreach (var problem in all) yield return $"{Word(problem.Severity)} {PolicyReading.Describe(problem)}";
         var databases = reading.Policy is { } policy ? $"{PolicyReading.Count(policy.Databases.Count, "database")}, " : "";
-        var problems = reading.Problems.Count == 0 ? "no problems" : PolicyReading.Count(reading.Problems.Count, "problem");
-        yield return $"{reading.Document}: {databases}{problems}";
+        var count = all.Count(f => f.Severity != Severity.Info);
+        yield return $"{reading.Document}: {databases}{(count == 0 ? "no problems" : PolicyReading.Count(count, "problem"))}";
     }
 
     private static string Word(Severity severity) => severity switch

@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using Backup.Cli.Demo;
 using Backup.Core.Catalog;
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Operations.Drills;
 using Backup.Core.Policies;
 using Backup.Core.Postgres;
 using Backup.Core.Storage;
@@ -22,15 +24,22 @@ public sealed record DemoReport
     /// <summary>What was destroyed on purpose, and what the comparison saw of it.</summary>
     public required IReadOnlyList<string> Damage { get; init; }
 
-    /// <summary>Every table of the restored database has the rows and the fingerprint of the original.</summary>
+    /// <summary>Every table of the restored database has the rows and the fingerprint of the original, and both drills judged as they must.</summary>
     public required bool Equal { get; init; }
+
+    /// <summary>Of the drill of the good backup.</summary>
+    public required Verdict Drill { get; init; }
+
+    /// <summary>Of the drill of a copy in which one letter was changed, and what it said.</summary>
+    public required Verdict TamperedDrill { get; init; }
+    public required IReadOnlyList<string> TamperedFindings { get; init; }
     public required double Seconds { get; init; }
 
-    /// <summary>The folder with vault and nothing else, when --keep was given.</summary>
+    /// <summary>The folder with the vault, its tampered copy and the drill's page, when --keep was given.</summary>
     public string? Kept { get; init; }
 }
 
-/// <summary><c>backup demo</c>: the whole story on a throw-away server: back up, verify, break, restore beside it, compare.</summary>
+/// <summary><c>backup demo</c>: the whole story on a throw-away server: back up, verify, break, restore beside it, compare, drill.</summary>
 public static class DemoVerb
 {
     private const string Database = "shop";
@@ -41,7 +50,7 @@ public static class DemoVerb
         ArgumentNullException.ThrowIfNull(context);
         var o = context.Options;
         var keep = new Option<bool>("--keep") { Description = "Keep the vault, and print where it lies." };
-        var command = new Command("demo", "See it all on a throw-away PostgreSQL: back up, verify, break, restore, compare.") { keep, o.Output };
+        var command = new Command("demo", "See it all on a throw-away PostgreSQL: back up, verify, break, restore, compare, drill.") { keep, o.Output };
         command.SetAction(async (parsed, cancel) =>
         {
             var started = Stopwatch.GetTimestamp();
@@ -108,7 +117,7 @@ public static class DemoVerb
         Say("4. Now the bad day: somebody drops a table and wipes a column.");
         await ExecuteAsync(cluster, Database, "DROP TABLE payments CASCADE; UPDATE customers SET home = NULL", cancel);
         var all = TableChoice.Choose(manifest, []);
-        var damage = await new DatabaseComparer(source, manifest, Comparison.Full, 2).CompareAsync(all, cancel);
+        var damage = (await new DatabaseComparer(source, manifest, Comparison.Full, 2).CompareAsync(all, cancel)).Differences().ToList();
         foreach (var difference in damage) Say($"   {difference}");
 
         Say($"5. backup restore {manifest.Id} --target …/{Restored} --create --compare full");
@@ -123,6 +132,34 @@ public static class DemoVerb
         Say(string.Create(CultureInfo.InvariantCulture,
             $"   Restored beside the broken one in {restored.Steps.Sum(s => s.Seconds):0.0} s: {restored.Rows:N0} rows of {restored.Tables} tables."));
         Show(Say, manifest);
+
+        Say($"6. backup drill {manifest.Id}");
+        var drill = new RunDrill(context.Machine, context.Clock, installations, progress);
+        var good = await drill.ExecuteAsync(new DrillRequest
+        {
+            Vault = vault,
+            Backup = entry,
+            Checks =
+            [
+                new DataCheck { Name = "customers exist", Sql = "select count(*) from customers", Min = 1 },
+                new DataCheck { Name = "no line without product", Sql = "select count(*) from order_lines l left join products p using (sku) where p.sku is null", EqualTo = "0" },
+            ],
+            Rto = TimeSpan.FromMinutes(1),
+        }, cancel);
+        if (good.Tables.Count > 0) await File.WriteAllTextAsync(Path.Combine(folder, "drill.html"), HtmlReport.Write(good), cancel);
+        Say(string.Create(CultureInfo.InvariantCulture,
+            $"   {DrillVerb.Word(good.Verdict)} in {good.Seconds.Total:0.0} s, one minute was promised: restored into a server of its own, {good.Tables.Count(t => t.Difference is null)} of {good.Tables.Count} tables equal, {good.Checks.Count(c => c.Verdict == Verdict.Pass)} of {good.Checks.Count} questions answered well."));
+        foreach (var finding in good.Findings) Say($"   {finding.Sentence}");
+
+        Say("7. Somebody changes one letter of one row in a copy of the vault, and computes every checksum anew.");
+        var copy = Path.Combine(folder, "tampered");
+        await Tamper.CopyAsync(Path.Combine(folder, "vault"), copy, entry, context.Machine, cancel);
+        await using var tampered = VaultFactory.Open(copy, null, context.Clock);
+        var changed = (await new BackupCatalog(tampered).ListAsync(null, Database, cancel))[0];
+        var believed = await new VerifyBackup(context.Machine, context.Clock, installations, progress).ExecuteAsync(tampered, changed, VerifyLevel.Checksum, record: false, cancel);
+        Say($"   verify --level checksum: {(believed.Passed ? "passed. It cannot know" : "failed")}.");
+        var bad = await drill.ExecuteAsync(new DrillRequest { Vault = tampered, Backup = changed }, cancel);
+        Say($"   drill: {DrillVerb.Word(bad.Verdict)}. {string.Join(" ", bad.Findings.Select(f => f.Sentence))}");
         return new DemoReport
         {
             BackupId = manifest.Id,
@@ -130,7 +167,10 @@ public static class DemoVerb
             Tables = manifest.Totals.Tables,
             StoredBytes = manifest.Totals.StoredBytes,
             Damage = damage,
-            Equal = verified.Passed,
+            Equal = verified.Passed && good.Verdict == Verdict.Pass && bad.Verdict == Verdict.Fail,
+            Drill = good.Verdict,
+            TamperedDrill = bad.Verdict,
+            TamperedFindings = [.. bad.Findings.Select(f => f.Sentence)],
             Seconds = 0,
         };
     }
@@ -147,10 +187,10 @@ public static class DemoVerb
 
     private static void Farewell(Terminal t, DemoReport r)
     {
-        t.Line(string.Create(CultureInfo.InvariantCulture, $"Done in {r.Seconds:0.0} s. The server is gone{(r.Kept is null ? ", the vault too (--keep leaves it)" : "")}."));
+        t.Line(string.Create(CultureInfo.InvariantCulture, $"Done in {r.Seconds:0.0} s. The servers are gone{(r.Kept is null ? ", the vault too (--keep leaves it)" : "")}."));
         if (r.Kept is not null)
         {
-            t.Line($"The vault is {r.Kept}/vault. Look further:");
+            t.Line($"The vault is {r.Kept}/vault, the page of the drill {r.Kept}/drill.html. Look further:");
             t.Line($"   backup list --vault {r.Kept}/vault");
             t.Line($"   backup show {r.BackupId} --vault {r.Kept}/vault");
         }

@@ -29,7 +29,7 @@ public static class PruneVerb
             {
                 try
                 {
-                    using var progress = new ProgressPrinter(context.Terminal, quiet: !context.Terminal.Verbose);
+                    using var progress = new ProgressPrinter(context.Terminal, quiet: false);
                     reports.Add(await new PruneBackups(context.Machine, context.Clock, progress).ExecuteAsync(request, cancel));
                 }
                 catch (BackupException e) when (requests.Count > 1)

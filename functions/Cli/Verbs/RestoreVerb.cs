@@ -93,7 +93,7 @@ public static class RestoreVerb
         foreach (var finding in r.Findings) terminal.Note($"{Words.Of(finding.Severity)}: {finding.Sentence} → {finding.NextStep}");
         foreach (var key in r.LeftOut) terminal.Note($"left out, because the table that it points to was not restored: foreign key {key}");
         terminal.Line(string.Create(CultureInfo.InvariantCulture,
-            $"restored {r.Id} into {r.Target}: {r.Rows:N0} rows of {r.Tables} tables, compared by {Words.Of(r.Compared)}, {r.Steps.Sum(s => s.Seconds):0.0} s ({string.Join(", ", r.Steps.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Step} {s.Seconds:0.0}")))})"));
+            $"restored {r.Id} into {r.Target}: {r.Rows:N0} rows of {r.Tables} tables, compared by {Words.Of(r.Compared!.Value)}, {r.Steps.Sum(s => s.Seconds):0.0} s ({string.Join(", ", r.Steps.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Step} {s.Seconds:0.0}")))})"));
         if (r.Increments.Count > 0) terminal.Line($"it holds {Holds(r)}");
         if (r.KeptAs is not null) terminal.Line($"the database that was there before is kept as {r.KeptAs}; when nobody needs it: DROP DATABASE {TableName.Quote(r.KeptAs)}");
     }

@@ -24,13 +24,15 @@ public static class ShowVerb
     {
         ArgumentNullException.ThrowIfNull(context);
         var o = context.Options;
-        var which = new Argument<string>("which") { Description = "latest, an id, or a UTC time." };
+        var which = new Argument<string>("which") { Description = "latest, an id, or a UTC time.", DefaultValueFactory = _ => "latest" };
         var byHand = new Option<bool>("--by-hand") { Description = "Only the shell commands that restore it with stock tools." };
-        var command = new Command("show", "Show one backup and how to restore it by hand.") { which, o.Vault, o.Stack, o.Policy, o.Database, byHand, o.Output };
+        var audit = new Option<bool>("--audit") { Description = "Instead: who ran, verified, restored and pruned what, with the chain of evidence checked." };
+        var command = new Command("show", "Show one backup and how to restore it by hand.") { which, o.Vault, o.Stack, o.Policy, o.Database, byHand, audit, o.Output };
         command.SetAction(async (parsed, cancel) =>
         {
             var place = Place.Of(context, parsed);
             await using var vault = place.OpenVault();
+            if (parsed.GetValue(audit)) return await AuditView.ShowAsync(context, vault, place.Environment, place.Database, o.WantsJson(parsed), cancel);
             CatalogEntry entry;
             try
             {

@@ -24,6 +24,9 @@ public sealed class BackupFolder(string prefix, Tier tier, BackupId id)
 
     public bool IsBackup => CommittedAt is not null && !HasTombstone;
 
+    /// <summary>Only a backup gets a lock or results, so there was a manifest once.</summary>
+    public bool LostItsManifest => CommittedAt is null && !HasTombstone && (IsLocked || _results.Count > 0);
+
     /// <summary>Its entry, without the manifest.</summary>
     public CatalogEntry ToEntry() => new() { Prefix = Prefix, Tier = Tier, Id = Id, IsLocked = IsLocked, Results = [.. _results.OrderBy(r => r.At)] };
 
@@ -91,6 +94,10 @@ public sealed class VaultScan
         {
             if (!_folders.TryGetValue(prefix, out var folder)) _folders[prefix] = folder = new BackupFolder(prefix, tier, id);
             if (folder.Add(item.Key[prefix.Length..], item)) return;
+        }
+        else if (VaultKeys.IsAudit(item.Key))
+        {
+            return;
         }
 
         UnknownCount++;

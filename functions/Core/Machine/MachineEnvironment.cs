@@ -19,6 +19,9 @@ public sealed record MachineEnvironment
     public required string UserName { get; init; }
     public required bool IsRoot { get; init; }
 
+    /// <summary>user@host: who did it, in manifests, tombstones and evidence.</summary>
+    public string Operator => $"{UserName}@{HostName}";
+
     public string? this[string name] => Variables.TryGetValue(name, out var value) && value.Length > 0 ? value : null;
 
     /// <summary>The absolute path of a program on PATH, or null.</summary>

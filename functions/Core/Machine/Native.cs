@@ -27,6 +27,7 @@ public static partial class Native
     private const uint OwnerOnly = 0x180; // 0600
     private const int AtCurrentFolder = -100;
     private const uint NoReplace = 1;
+    private const int SetPipeSize = 1031;
 
     /// <summary>Creates a named pipe that only this user may open. Fails when the path exists.</summary>
     public static void MakeFifo(string path)
@@ -42,6 +43,15 @@ public static partial class Native
     {
         var handle = Open(path, OperatingSystem.IsMacOS() ? 0x4 : 0x800); // O_RDONLY | O_NONBLOCK
         if (handle >= 0) _ = Close(handle);
+    }
+
+    /// <summary>
+    /// Gives a pipe room for 1 MiB instead of 64 KiB, so that its two ends wake each other less often. Where the system does not allow it, it stays as
+    /// it is.
+    /// </summary>
+    public static void WidenPipe(SafeHandle pipe)
+    {
+        if (OperatingSystem.IsLinux()) _ = FCntl(pipe, SetPipeSize, 1 << 20);
     }
 
     /// <summary>Makes the names inside a folder durable. File systems that cannot do it for folders are left to themselves.</summary>
@@ -88,6 +98,9 @@ public static partial class Native
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int FCntl(SafeHandle handle, int command, nint value);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FSync(int handle);

@@ -1,6 +1,7 @@
 #pragma warning disable RS0030 // the one file that starts processes
 using System.ComponentModel;
 using System.Diagnostics;
+using System.IO.Pipes;
 using System.Text;
 using System.Text.RegularExpressions;
 using Backup.Core.Model;
@@ -45,6 +46,7 @@ public sealed partial class ToolProcess : IAsyncDisposable
         _process = process;
         Input = process.StandardInput.BaseStream;
         Output = process.StandardOutput.BaseStream;
+        foreach (var pipe in ((Stream[])[Input, Output]).OfType<PipeStream>()) Native.WidenPipe(pipe.SafePipeHandle);
         _errorPump = Task.Run(PumpErrorAsync);
         Exited = WaitAsync();
     }

@@ -48,6 +48,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode BackupMissed = Watch("backup.missed", Severity.Critical, NoticeRoute.Page, "a scheduled time passed without a backup");
     public static readonly FindingCode BackupUnreadable = Watch("backup.unreadable", Severity.Critical, NoticeRoute.Page, "a manifest cannot be read");
     public static readonly FindingCode BackupIncomplete = Watch("backup.incomplete", Severity.Critical, NoticeRoute.Page, "objects that the manifest names are not there or have another size");
+    public static readonly FindingCode BackupHidden = Watch("backup.hidden", Severity.Critical, NoticeRoute.Page, "the lock or the results of a backup are there, and its manifest is not");
     public static readonly FindingCode BackupFuture = Watch("backup.future", Severity.Warning, NoticeRoute.Chat, "a manifest is dated in the future; it counts for nothing");
     public static readonly FindingCode BackupUnexpected = Watch("backup.unexpected", Severity.Warning, NoticeRoute.Chat, "a backup that no schedule made, or that was not stored when it says");
     public static readonly FindingCode DatabaseUnknown = Watch("database.unknown", Severity.Info, NoticeRoute.None, "the vault holds backups of a database that the policy does not name");
@@ -79,6 +80,16 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode GlobalsSecret = Run("globals.secret", Severity.Warning, NoticeRoute.None, "a role's setting looks like a secret; roles are not in the backup");
     public static readonly FindingCode SettingsSecret = Run("settings.secret", Severity.Warning, NoticeRoute.None, "a setting of the database looks like a secret and is left out");
     public static readonly FindingCode DatabaseSetting = Run("database.setting", Severity.Warning, NoticeRoute.None, "a setting of the database could not be restored");
+    public static readonly FindingCode TargetEventTriggers = Run("target.eventTriggers", Severity.Warning, NoticeRoute.None, "the restore target has event triggers, which run with every statement");
+    public static readonly FindingCode QuestionFailed = Run("check.failed", Severity.Critical, NoticeRoute.None, "a drill's restored data answered a check of the policy wrongly");
+    public static readonly FindingCode QuestionNotRun = Run("check.notRun", Severity.Warning, NoticeRoute.None, "a check of the policy could not be asked");
+    public static readonly FindingCode IncrementFull = Run("increment.full", Severity.Warning, NoticeRoute.None, "a table was copied whole instead of by its changes");
+    public static readonly FindingCode IncrementWatermark = Run("increment.watermark", Severity.Info, NoticeRoute.None, "a watermark is accepted and not used");
+    public static readonly FindingCode IncrementDeletes = Run("increment.deletes", Severity.Info, NoticeRoute.None, "deleted rows are not seen by an increment");
+    public static readonly FindingCode IncrementNoTable = Run("increment.noTable", Severity.Warning, NoticeRoute.None, "increments hold a table that their backup does not have");
+    public static readonly FindingCode IncrementForeignKey = Run("increment.foreignKey", Severity.Warning, NoticeRoute.None, "a foreign key between two moments could not be made whole");
+    public static readonly FindingCode IncrementColumns = Run("increment.columns", Severity.Warning, NoticeRoute.None, "increments hold columns that their backup does not have");
+    public static readonly FindingCode PruneNotRemoved = Run("prune.notRemoved", Severity.Warning, NoticeRoute.None, "what expired long ago is still stored");
     public static readonly FindingCode ToolNewer = Run("tool.newer", Severity.Warning, NoticeRoute.None, "pg_dump is newer than the server");
 
     public static readonly FindingCode CheckRpo = Check("check.rpo", Severity.Warning, "the schedules cannot reach the recovery point that is promised");
@@ -112,10 +123,12 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     /// <summary>Every code, in the order in which docs/findings.md lists them.</summary>
     public static IReadOnlyList<FindingCode> All { get; } =
     [
-        VaultUnreachable, BackupNone, BackupOld, BackupMissed, BackupUnreadable, BackupIncomplete, BackupFuture, BackupUnexpected, DatabaseUnknown,
+        VaultUnreachable, BackupNone, BackupOld, BackupMissed, BackupUnreadable, BackupIncomplete, BackupHidden, BackupFuture, BackupUnexpected, DatabaseUnknown,
         SizeLearning, SizeDeviation, TableShrunk, TableVanished, TableAppeared, VerifyFailed, DrillFailed, DrillInconclusive, DrillOverdue, ProofNone,
         LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ObjectOrphaned, ObjectUnknown, IncrementLate, CopyBehind, CopyUnreachable,
-        BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, ToolNewer,
+        BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers,
+        QuestionFailed, QuestionNotRun, IncrementFull, IncrementWatermark, IncrementDeletes, IncrementNoTable, IncrementForeignKey, IncrementColumns,
+        PruneNotRemoved, ToolNewer,
         CheckRpo, CheckRto, CheckMaxAge, CheckLambda, CheckDrillDisk, CheckEgress, CheckErasure, CheckNotify, CheckNoDrill,
         .. _policy,
     ];

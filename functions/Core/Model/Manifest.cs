@@ -100,7 +100,20 @@ public sealed record SnapshotFacts
 
     /// <summary>Tables whose rows no PostgreSQL dump holds: foreign tables, unlogged tables of a standby.</summary>
     public IReadOnlyList<TableName> WithoutRows { get; init; } = [];
+
+    /// <summary>Null in manifests of programs that did not look.</summary>
+    public LargeObjectFact? LargeObjects { get; init; }
+
+    /// <summary>Null in manifests of programs that did not look.</summary>
+    public IReadOnlyList<MaterializedViewFact>? MaterializedViews { get; init; }
 }
+
+/// <summary>All large objects together; see docs/FORMAT.md.</summary>
+/// <param name="Hash">32 hex digits; null when they were only counted.</param>
+public sealed record LargeObjectFact(long Count, string? Hash);
+
+/// <param name="Rows">Null when not populated, not counted or not readable. A restore makes the rows anew, so theirs may be other ones.</param>
+public sealed record MaterializedViewFact(TableName View, bool Populated, long? Rows);
 
 public sealed record ExtensionFact(string Name, string Version, string Schema);
 

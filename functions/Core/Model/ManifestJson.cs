@@ -109,4 +109,5 @@ public sealed class WordConverter<T> : JsonConverter<T> where T : struct, Enum
 [JsonSerializable(typeof(Manifest))]
 [JsonSerializable(typeof(LockedFact))]
 [JsonSerializable(typeof(Tombstone))]
+[JsonSerializable(typeof(Evidence))]
 public sealed partial class ManifestContext : JsonSerializerContext;

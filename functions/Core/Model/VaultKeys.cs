@@ -18,6 +18,23 @@ public static class VaultKeys
     public static string DatabasePrefix(string environment, Tier tier, string database) =>
         $"{Escape(environment)}/{Words.Of(tier)}/{Escape(database)}/";
 
+    /// <summary>The environment's second folder beside its tiers: no tier has this name.</summary>
+    public const string AuditFolder = "audit";
+
+    /// <summary>The evidence trails of an environment, with a final '/'.</summary>
+    public static string AuditPrefix(string environment) => $"{Escape(environment)}/{AuditFolder}/";
+
+    /// <summary>The evidence trail of one database, with a final '/'.</summary>
+    public static string AuditPrefix(string environment, string database) => $"{AuditPrefix(environment)}{Escape(database)}/";
+
+    public static bool IsAudit(string key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return key.Split('/', 3) is [_, AuditFolder, _];
+    }
+
+    public static string EnvironmentOf(string key) => Unescape(key[..key.IndexOf('/', StringComparison.Ordinal)]);
+
     public static IReadOnlyList<string> DatabasePrefixes(string environment, string database) =>
         [.. Enum.GetValues<Tier>().Select(t => DatabasePrefix(environment, t, database))];
 

@@ -8,9 +8,9 @@ namespace Backup.Core.Operations;
 /// <summary>A foreign key of an archive: quoted names of the table that has it and of the one that it points to, its own name as SQL, the statement without semicolon.</summary>
 public sealed record ForeignKey(ArchiveEntry Entry, string From, string To, string Name, string Statement)
 {
-    /// <summary>True when the entry is the comment on this constraint.</summary>
+    /// <summary>True when the entry is the comment on this constraint (or on one of the same name): the list has the name as SQL.</summary>
     public bool IsCommented(ArchiveEntry entry) => entry.Description.StartsWith("COMMENT ", StringComparison.Ordinal)
-        && entry.Description.Contains($" CONSTRAINT {Name.Trim('"').Replace("\"\"", "\"", StringComparison.Ordinal)} ON ", StringComparison.Ordinal);
+        && entry.Description.Contains($" CONSTRAINT {Name.Replace('\n', ' ')} ON ", StringComparison.Ordinal);
 }
 
 /// <summary>
@@ -18,23 +18,28 @@ public sealed record ForeignKey(ArchiveEntry Entry, string From, string To, stri
 /// shown with the statement.
 /// </summary>
 public sealed partial class ArchiveRestore(
-    string archive, PostgresInstallation postgres, MachineEnvironment machine, ConnectionTarget target, int serverMajor, bool noOwner, string workFolder)
+    string archive, PostgresInstallation postgres, MachineEnvironment machine, ConnectionTarget target, int serverMajor, RestoreRequest request, string workFolder)
 {
     public async Task<IReadOnlyList<ArchiveEntry>> ListAsync(CancellationToken cancel) =>
         ArchiveContents.Parse(await ToolProcess.CheckAsync(Command(["-l", archive]), null, cancel));
 
     /// <summary>pre-data, data or post-data, only the given entries.</summary>
-    public async Task SectionAsync(string section, IEnumerable<ArchiveEntry> entries, int jobs, CancellationToken cancel)
+    /// <param name="user">Another login role than the target's, or null.</param>
+    /// <param name="unowned">Leave what is made with whoever makes it.</param>
+    public async Task SectionAsync(
+        string section, IReadOnlyCollection<ArchiveEntry> entries, int jobs, CancellationToken cancel, string? user = null, bool unowned = false)
     {
+        if (entries.Count == 0) return;
         var list = Path.Combine(workFolder, $"{section}.list");
         await File.WriteAllLinesAsync(list, entries.Select(e => e.Line), cancel);
         var command = Command(
         [
             $"--section={section}", $"--use-list={list}", "--exit-on-error", "--no-password", $"--dbname={target.DatabaseArgument}",
             .. section == "pre-data" || jobs < 2 ? [] : (string[])[$"--jobs={jobs}"],
-            .. noOwner ? ["--no-owner", "--no-privileges"] : (string[])[],
+            .. request.NoOwner ? ["--no-owner", "--no-privileges"] : unowned ? ["--no-owner"] : (string[])[],
+            .. request.NoTablespaces ? ["--no-tablespaces"] : (string[])[],
             archive,
-        ]);
+        ], user);
         var result = await ToolProcess.RunAsync(command, null, cancel);
         if (result.ExitCode == 0) return;
         throw new BackupException(ErrorCode.RestoreFailed, $"pg_restore failed in {section}: {Explain(result.Error)}",
@@ -58,11 +63,11 @@ public sealed partial class ArchiveRestore(
         return keys;
     }
 
-    private ToolCommand Command(IReadOnlyList<string> arguments) => new()
+    private ToolCommand Command(IReadOnlyList<string> arguments, string? user = null) => new()
     {
         Path = postgres.Tool("pg_restore"),
         Arguments = arguments,
-        Environment = machine.ForTool(target.ToEnvironment("backup restore", SessionSettings.Loading(serverMajor))),
+        Environment = machine.ForTool((user is null ? target : target with { User = user }).ToEnvironment("backup restore", SessionSettings.Loading(serverMajor))),
     };
 
     // The statement may be a page long; its beginning says which it is.

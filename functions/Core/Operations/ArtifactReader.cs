@@ -7,6 +7,9 @@ namespace Backup.Core.Operations;
 /// <summary>An artifact on its way out of the vault: stored bytes are counted and hashed, raw bytes come out.</summary>
 public sealed class ArtifactReader : ReadOnlyStream
 {
+    /// <summary>What gpg says when it lacks the private key or may not use it.</summary>
+    private static readonly string[] _keyTroubles = ["secret key", "pinentry", "agent", "passphrase", "ioctl", "cancelled", "keyring", "keybox"];
+
     private readonly Artifact _artifact;
     private readonly MeteredStream _stored;
     private readonly List<Stream> _stages;
@@ -52,6 +55,10 @@ public sealed class ArtifactReader : ReadOnlyStream
         for (var i = _stages.Count - 1; i >= 0; i--) await _stages[i].DisposeAsync();
         await base.DisposeAsync();
     }
+
+    /// <summary>A failure that says something about this machine's keys, nothing about the backup.</summary>
+    public static bool LacksKey(BackupException e) => e.Message.StartsWith("gpg ", StringComparison.Ordinal)
+        && _keyTroubles.Any(t => e.Message.Contains(t, StringComparison.OrdinalIgnoreCase));
 
     public static BackupException Damaged(string what) => new(ErrorCode.BackupDamaged, what,
         "Use another backup (`backup list`), or restore this one from a copy of the vault.");

@@ -18,6 +18,10 @@ public sealed class DumpStreams(
     private readonly List<Artifact> _artifacts = [];
     private readonly List<Finding> _findings = [];
 
+    /// <summary>After <see cref="ReadAsync"/>: what is neither a table nor an object of its own in the vault.</summary>
+    public LargeObjectFact? LargeObjects { get; private set; }
+    public IReadOnlyList<MaterializedViewFact>? MaterializedViews { get; private set; }
+
     public async Task<(IReadOnlyList<Artifact> Artifacts, IReadOnlyList<TableFingerprint> Fingerprints, IReadOnlyList<Finding> Findings)> ReadAsync(
         DumpPlan plan, string snapshot, string prefix, string attempt, CancellationToken cancel)
     {
@@ -137,6 +141,11 @@ public sealed class DumpStreams(
                 _sums.Add(table, await session.UseAsync(c => Postgres.Fingerprints.CountAsync(c, table.Name, table.Where, cancel), cancel), null);
             }
         }
+
+        var mode = request.Database.Fingerprint;
+        LargeObjects = await session.UseAsync(c => Postgres.LargeObjects.ReadAsync(c, hashing: mode == FingerprintMode.Full, cancel), cancel);
+        MaterializedViews = await session.UseAsync(
+            c => Postgres.MaterializedViews.ReadAsync(c, request.Database.ExcludeSchemas, counting: mode != FingerprintMode.Off, cancel), cancel);
     }
 
     private bool Hashes(SourceTable table) => request.Database.Fingerprint switch

@@ -19,12 +19,22 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
     private readonly List<Finding> _findings = [];
     private long _bytesRead;
 
+    /// <summary>What has been done so far, also after a failure.</summary>
+    public IReadOnlyList<StepTime> Steps => _steps;
+
     public async Task<RestoreReport> ExecuteAsync(RestoreRequest request, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(request);
         try
         {
-            return await RestoreAsync(request, cancel);
+            var report = await RestoreAsync(request, cancel);
+            if (request.Record)
+            {
+                await Trail.RecordAsync(machine, clock, progress, request.Vault, VaultKeys.EnvironmentOf(request.Backup.Prefix), request.Backup.Id.Database, "restore",
+                    [report.Id, .. request.Increments.Select(i => i.Id.ToString())], "restored", $"into {report.Target}{(report.Compared is { } how ? $", compared by {Words.Of(how)}" : "")}");
+            }
+
+            return report;
         }
         catch (BackupException e) when (cancel.IsCancellationRequested && (e.Code == ErrorCode.ToolFailed || e.Code == ErrorCode.RestoreFailed))
         {
@@ -64,19 +74,25 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             var archive = Path.Combine(work.Folder, "base.dump");
             await StepAsync("fetch", () => FetchAsync(request, basis, archive, cancel));
             await target.MakeAsync(clock.GetUtcNow(), cancel);
-            var restore = new ArchiveRestore(archive, postgres, machine, target.Working, target.Server.Major, request.NoOwner, work.Folder);
+            var restore = new ArchiveRestore(archive, postgres, machine, target.Working, target.Server.Major, request, work.Folder);
             var increments = new ApplyIncrements(request, target.Working, target.Server, _tools, chosen, Count);
-            var plan = await EntriesAsync(restore, chosen, increments.Sql, target.Server.IsSuperuser, cancel);
+            var plan = await RestorePlan.MakeAsync(restore, chosen, increments.Sql, request, target.Server.IsSuperuser, cancel);
             await StepAsync("schema", () => restore.SectionAsync("pre-data", plan.PreData, 1, cancel));
+            plan = await plan.WithoutMissingAsync(manifest, request, target.Working, cancel);
             await StepAsync("data", () => LoadAsync(request, manifest, target, restore, plan.Data, chunks, cancel));
             var expected = manifest;
             if (increments.Sql.Count > 0) await StepAsync("increments", async () => expected = await increments.ApplyAsync(cancel));
-            await StepAsync("indexes", () => increments.IndexesAsync(() => restore.SectionAsync("post-data", plan.PostData, request.Jobs, cancel), cancel));
+            await StepAsync("indexes", () => increments.IndexesAsync(async () =>
+            {
+                await restore.SectionAsync("post-data", plan.Checks, 1, cancel, request.LoadAs);
+                await restore.SectionAsync("post-data", plan.PostData, request.Jobs, cancel);
+                await restore.SectionAsync("post-data", plan.Unowned, 1, cancel, unowned: true);
+            }, cancel));
             if (plan.Late.Count > 0)
-                await StepAsync("foreign keys", async () => await restore.SectionAsync("post-data", plan.CommentsOn(await increments.MakeForeignKeysAsync(plan.Late, cancel)), 1, cancel));
-            await StepAsync("compare", () => Task.WhenAll(
+                await StepAsync("foreign keys", async () => await restore.SectionAsync("post-data", [.. plan.CommentsOn(await increments.MakeForeignKeysAsync(plan.Late, cancel))], 1, cancel));
+            await StepAsync(request.Comparison is null ? "analyze" : "compare", () => Task.WhenAll(
                 RowLoader.AnalyzeAsync(target.Working, cancel),
-                new DatabaseComparer(target.Working, expected, request.Comparison, request.Jobs).CheckAsync(chosen, cancel)));
+                request.Comparison is { } how ? new DatabaseComparer(target.Working, expected, how, request.Jobs).CheckAsync(chosen, cancel) : Task.CompletedTask));
             await target.ApplySettingsAsync(_findings, cancel);
             var kept = await target.SwapAsync(clock.GetUtcNow(), cancel);
             return new RestoreReport
@@ -91,6 +107,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
                 BytesRead = Interlocked.Read(ref _bytesRead),
                 Compared = request.Comparison,
                 Steps = _steps,
+                OfIgnoredExtensions = plan.OfIgnoredExtensions,
                 LeftOut = [.. plan.LeftOut.Select(e => e.Description["FK CONSTRAINT ".Length..])],
                 Findings = [.. increments.Findings, .. _findings],
             };
@@ -142,31 +159,6 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         if (await ArtifactReader.StoredDifferenceAsync(request.Vault, _tools, artifact, Count, cancel) is { } difference) throw ArtifactReader.Damaged(difference);
     }
 
-    /// <param name="Late">Foreign keys from or to a table that is newer than the rest: they may not hold.</param>
-    private sealed record Plan(
-        IReadOnlyList<ArchiveEntry> PreData, IReadOnlyList<ArchiveEntry> Data, IReadOnlyList<ArchiveEntry> PostData, IReadOnlyList<ArchiveEntry> LeftOut,
-        IReadOnlyList<ForeignKey> Late, IReadOnlyList<ArchiveEntry> LateComments)
-    {
-        public IEnumerable<ArchiveEntry> CommentsOn(IReadOnlyList<ForeignKey> made) => LateComments.Where(c => made.Any(k => k.IsCommented(c)));
-    }
-
-    private static async Task<Plan> EntriesAsync(
-        ArchiveRestore restore, TableChoice chosen, IReadOnlySet<string> incremented, bool isSuperuser, CancellationToken cancel)
-    {
-        // The comment of an extension belongs to its owner, which at a provider is never the login role.
-        var all = (await restore.ListAsync(cancel)).Where(e => isSuperuser || !e.Description.StartsWith("COMMENT - EXTENSION ", StringComparison.Ordinal)).ToList();
-        var keys = chosen.IsAll && incremented.Count == 0 ? [] : await restore.ForeignKeysAsync(all, cancel);
-        // Foreign keys of the chosen tables that point to tables whose rows are not restored cannot hold.
-        var dangling = chosen.IsAll ? [] : keys.Where(k => chosen.Sql.Contains(k.From) && !chosen.Sql.Contains(k.To)).ToList();
-        var late = keys.Except(dangling).Where(k => incremented.Contains(k.From) || incremented.Contains(k.To)).ToList();
-        var comments = all.Where(e => late.Any(k => k.IsCommented(e))).ToList();
-        var data = chosen.IsAll ? all
-            : all.Where(e => !e.IsTableData || chosen.Includes(e)).Where(e => !e.Description.StartsWith("BLOB", StringComparison.Ordinal)).ToList();
-        var post = all.Except(dangling.Select(k => k.Entry)).Except(late.Select(k => k.Entry)).Except(comments)
-            .Where(e => chosen.IsAll || !e.Description.StartsWith("MATERIALIZED VIEW DATA ", StringComparison.Ordinal)).ToList();
-        return new Plan(all, data, post, [.. dangling.Select(k => k.Entry)], late, comments);
-    }
-
     private async Task LoadAsync(
         RestoreRequest request, Manifest manifest, RestoreTarget target, ArchiveRestore restore,
         IReadOnlyList<ArchiveEntry> data, IReadOnlyList<Artifact> chunks, CancellationToken cancel)
@@ -177,7 +169,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         var settings = SessionSettings.Loading(target.Server.Major);
         async Task WorkAsync()
         {
-            await using var loader = await RowLoader.OpenAsync(target.Working, settings, stop.Token);
+            await using var loader = await RowLoader.OpenAsync(request.LoadAs is { } user ? target.Working with { User = user } : target.Working, settings, stop.Token);
             while (true)
             {
                 Artifact? chunk;
@@ -190,7 +182,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             }
         }
 
-        List<Func<Task>> parts = [() => restore.SectionAsync("data", data, 1, stop.Token)];
+        List<Func<Task>> parts = [() => restore.SectionAsync("data", data, 1, stop.Token, request.LoadAs)];
         for (var i = 0; i < Math.Min(request.Jobs, chunks.Count); i++) parts.Add(WorkAsync);
         await FirstFailure.WhenAllAsync(parts, stop, () => null, cancel);
     }
@@ -233,7 +225,13 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
     {
         progress?.Report(new Progress(name) { IsStep = true });
         var started = Stopwatch.GetTimestamp();
-        await work();
-        _steps.Add(new StepTime(name, Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3)));
+        try
+        {
+            await work();
+        }
+        finally
+        {
+            _steps.Add(new StepTime(name, Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3)));
+        }
     }
 }

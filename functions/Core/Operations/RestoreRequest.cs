@@ -47,7 +47,25 @@ public sealed record RestoreRequest
 
     /// <summary>Leave owners and grants out: everything belongs to the login role.</summary>
     public bool NoOwner { get; init; }
-    public Comparison Comparison { get; init; } = Comparison.Counts;
+
+    /// <summary>Null: the caller compares.</summary>
+    public Comparison? Comparison { get; init; } = Operations.Comparison.Counts;
+
+    /// <summary>
+    /// The role that loads rows and adds checks, when <see cref="Target"/> logs in as a superuser: checks of columns and domains are code of the source,
+    /// and run with the rights of whoever loads. It logs in like the target's user and is a member of the roles that own tables. Objects that only
+    /// superusers may own (publications, event triggers) then stay with the target's user. Null: everything by the target's user.
+    /// </summary>
+    public string? LoadAs { get; init; }
+
+    /// <summary>Left out, with the rows of their configuration tables where these are missing because of it.</summary>
+    public IReadOnlyList<string> IgnoreExtensions { get; init; } = [];
+
+    /// <summary>Leave evidence in the vault's trail. A drill leaves its own.</summary>
+    public bool Record { get; init; } = true;
+
+    /// <summary>Put everything into the server's default tablespace.</summary>
+    public bool NoTablespaces { get; init; }
 }
 
 public sealed record RestoreReport
@@ -64,7 +82,9 @@ public sealed record RestoreReport
 
     /// <summary>Bytes fetched from the vault.</summary>
     public required long BytesRead { get; init; }
-    public required Comparison Compared { get; init; }
+
+    /// <summary>Null: not compared yet.</summary>
+    public Comparison? Compared { get; init; }
 
     /// <summary>The moment that the restored rows are from, of all tables that are not in <see cref="Increments"/>.</summary>
     public required DateTimeOffset SnapshotTime { get; init; }
@@ -72,11 +92,14 @@ public sealed record RestoreReport
     /// <summary>Tables that are newer than the backup, because increments were applied.</summary>
     public IReadOnlyList<IncrementedTable> Increments { get; init; } = [];
 
-    /// <summary>Per step, in order: check, fetch, schema, data, (increments), indexes, (foreign keys), compare.</summary>
+    /// <summary>Per step, in order: check, fetch, schema, data, (increments), indexes, (foreign keys), compare (analyze, when the caller compares).</summary>
     public required IReadOnlyList<StepTime> Steps { get; init; }
 
     /// <summary>Foreign keys that could not be restored because the table that they point to was not.</summary>
     public IReadOnlyList<string> LeftOut { get; init; } = [];
+
+    /// <summary>Tables and sequences of extensions that were ignored: neither there nor to be compared.</summary>
+    public IReadOnlyList<TableName> OfIgnoredExtensions { get; init; } = [];
     public IReadOnlyList<Finding> Findings { get; init; } = [];
 }
 

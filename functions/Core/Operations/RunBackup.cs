@@ -30,7 +30,10 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         {
             try
             {
-                return await TryAsync(request, id, startedAt, cancel);
+                var report = await TryAsync(request, id, startedAt, cancel);
+                if (report.Outcome == RunOutcome.Committed)
+                    await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Environment, id.Database, "run", [id.ToString()], "committed");
+                return report;
             }
             catch (BackupException e) when (cancel.IsCancellationRequested && e.Code == ErrorCode.ToolFailed)
             {
@@ -94,7 +97,12 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         await session.CommitAsync(cancel);
 
         var expiresAt = request.Retention?.Keep.GetValueOrDefault(tier)?.AddTo(id.Time);
-        facts = facts with { Sequences = [.. facts.Sequences.Zip(after, (b, a) => b with { After = a.After, CalledAfter = a.CalledAfter })] };
+        facts = facts with
+        {
+            Sequences = [.. facts.Sequences.Zip(after, (b, a) => b with { After = a.After, CalledAfter = a.CalledAfter })],
+            LargeObjects = streams.LargeObjects,
+            MaterializedViews = streams.MaterializedViews,
+        };
         var manifest = new Manifest
         {
             SchemaVersion = Manifest.CurrentVersion,
@@ -107,7 +115,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             Kind = request.Kind,
             StartedAt = startedAt,
             FinishedAt = clock.GetUtcNow(),
-            Operator = $"{machine.UserName}@{machine.HostName}",
+            Operator = machine.Operator,
             Deployment = request.Deployment,
             RequestId = request.RequestId,
             Attempt = attempt,

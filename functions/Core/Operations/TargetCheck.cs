@@ -66,7 +66,7 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
     private async Task CheckExtensionsAsync(CancellationToken cancel)
     {
         var available = await NamesAsync("SELECT name::text FROM pg_available_extensions", cancel);
-        var missing = Manifest.Snapshot.Extensions.Where(e => !available.Contains(e.Name)).Select(e => e.Name).ToList();
+        var missing = Manifest.Snapshot.Extensions.Where(e => !available.Contains(e.Name) && !request.IgnoreExtensions.Contains(e.Name)).Select(e => e.Name).ToList();
         if (missing.Count > 0)
             throw Unfit($"{request.Target.Host} lacks the extensions {string.Join(", ", missing)}", "Install them on the server (packages such as postgresql-contrib), or restore to one that has them.");
     }
@@ -88,7 +88,7 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
         findings.Add(new Finding
         {
             Severity = Severity.Warning,
-            Code = "target.eventTriggers",
+            Code = FindingCode.TargetEventTriggers.Name,
             Subject = request.Target.Database,
             Sentence = $"{request.Target} has event triggers, which run with every statement of the restore: {string.Join(", ", triggers.Order(StringComparer.Ordinal))}",
             NextStep = $"If the restore fails in one of them, disable it meanwhile: {string.Join(" ", triggers.Order(StringComparer.Ordinal).Select(t => $"ALTER EVENT TRIGGER {TableName.Quote(t)} DISABLE;"))}",

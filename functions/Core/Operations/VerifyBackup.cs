@@ -3,20 +3,18 @@ using System.Diagnostics;
 using Backup.Core.Catalog;
 using Backup.Core.Machine;
 using Backup.Core.Model;
+using Backup.Core.Operations.Drills;
 using Backup.Core.Postgres;
 using Backup.Core.Storage;
 
 namespace Backup.Core.Operations;
 
 /// <summary>
-/// Proof of what is stored. Reads every byte and reports every difference, not only the first. The result is written beside the manifest.
+/// Proof of what is stored, in three levels. Reads every byte and reports every difference, not only the first. The result is written beside the manifest.
 /// </summary>
-public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, IProgress<Progress>? progress = null)
+public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, IProgress<Progress>? progress = null, IReadOnlyList<string>? ignoreExtensions = null)
 {
     private const int Parallel = 4;
-
-    /// <summary>What gpg says when it lacks the private key or may not use it.</summary>
-    private static readonly string[] _keyTroubles = ["secret key", "pinentry", "agent", "passphrase", "ioctl", "cancelled", "keyring", "keybox"];
 
     private readonly Toolbox _tools = new(machine);
 
@@ -28,28 +26,53 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
     public async Task<VerifyResult> ExecuteAsync(IVault vault, CatalogEntry entry, VerifyLevel level, bool record, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(entry);
+        var result = level == VerifyLevel.Restore ? await RestoreAsync(vault, entry, cancel) : await ReadAsync(vault, entry, level, cancel);
+        if (record)
+        {
+            var name = new ResultName(ProofKind.Verify, result.Verdict, result.At);
+            await new BackupCatalog(vault).AttachAsync(entry.Prefix, name, VerifyResults.Write(result), cancel);
+            await Trail.RecordAsync(machine, clock, progress, vault, VaultKeys.EnvironmentOf(entry.Prefix), entry.Id.Database, "verify", [result.Id],
+                Words.Of(name.Verdict), $"level {Words.Of(level)}, {result.Findings.Count} differences");
+        }
+
+        return result;
+    }
+
+    /// <summary>The drill without the checks.</summary>
+    private async Task<VerifyResult> RestoreAsync(IVault vault, CatalogEntry entry, CancellationToken cancel)
+    {
+        var drill = new RunDrill(machine, clock, installations, progress);
+        var report = await drill.ExecuteAsync(new DrillRequest { Vault = vault, Backup = entry, IgnoreExtensions = ignoreExtensions ?? [], Record = false }, cancel);
+        return new VerifyResult
+        {
+            Id = report.Id,
+            Level = VerifyLevel.Restore,
+            At = report.At,
+            Verdict = report.Verdict,
+            Objects = entry.Manifest?.Artifacts.Count ?? 0,
+            StoredBytes = entry.Manifest?.Totals.StoredBytes ?? 0,
+            Seconds = report.Seconds.Total,
+            Findings = report.Findings,
+        };
+    }
+
+    private async Task<VerifyResult> ReadAsync(IVault vault, CatalogEntry entry, VerifyLevel level, CancellationToken cancel)
+    {
         var started = Stopwatch.GetTimestamp();
         var findings = new ConcurrentBag<Finding>();
         if (entry.Manifest is { } manifest) await CheckAsync(vault, entry, manifest, level, findings, cancel);
         else findings.Add(Difference(entry.Prefix + VaultKeys.ManifestName, entry.Problem!));
-        var result = new VerifyResult
+        return new VerifyResult
         {
             Id = entry.Id.ToString(),
             Level = level,
             At = clock.GetUtcNow(),
-            Passed = findings.IsEmpty,
+            Verdict = findings.IsEmpty ? Verdict.Pass : Verdict.Fail,
             Objects = entry.Manifest?.Artifacts.Count ?? 0,
             StoredBytes = entry.Manifest?.Totals.StoredBytes ?? 0,
             Seconds = Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3),
             Findings = [.. findings.OrderBy(f => f.Subject, StringComparer.Ordinal)],
         };
-        if (record)
-        {
-            var name = new ResultName(ProofKind.Verify, result.Passed ? Verdict.Pass : Verdict.Fail, result.At);
-            await new BackupCatalog(vault).AttachAsync(entry.Prefix, name, VerifyResults.Write(result), cancel);
-        }
-
-        return result;
     }
 
     private async Task CheckAsync(
@@ -92,7 +115,7 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
         catch (BackupException e) when (e.Code == ErrorCode.ToolFailed)
         {
             if (await ArtifactReader.StoredDifferenceAsync(vault, _tools, artifact, null, cancel) is { } stored) return stored;
-            if (IsAboutKeys(e)) throw; // it says nothing about the backup
+            if (ArtifactReader.LacksKey(e)) throw; // it says nothing about the backup
             return $"{artifact.Key} cannot be read: {e.Message}";
         }
 
@@ -137,9 +160,6 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
             return false;
         }
     }
-
-    private static bool IsAboutKeys(BackupException e) => e.Message.StartsWith("gpg ", StringComparison.Ordinal)
-        && _keyTroubles.Any(t => e.Message.Contains(t, StringComparison.OrdinalIgnoreCase));
 
     private static Finding Difference(string key, string sentence) => new()
     {

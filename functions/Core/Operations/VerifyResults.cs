@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Backup.Core.Catalog;
 using Backup.Core.Model;
+using Backup.Core.Operations.Drills;
 using Backup.Core.Retention;
 
 namespace Backup.Core.Operations;
@@ -13,6 +14,9 @@ public enum VerifyLevel
 
     /// <summary>Also decrypted, decompressed, the archive read to its end by pg_restore, and the rows of chunks counted.</summary>
     Archive,
+
+    /// <summary>Restored into a throw-away server and compared, row by row.</summary>
+    Restore,
 }
 
 /// <summary>What one verify found: a write-once object beside the manifest.</summary>
@@ -21,7 +25,10 @@ public sealed record VerifyResult
     public required string Id { get; init; }
     public required VerifyLevel Level { get; init; }
     public required DateTimeOffset At { get; init; }
-    public required bool Passed { get; init; }
+
+    /// <summary>could-not-verify at level restore only: at the others such a failure is an error.</summary>
+    public required Verdict Verdict { get; init; }
+    public bool Passed => Verdict == Verdict.Pass;
     public required int Objects { get; init; }
     public required long StoredBytes { get; init; }
     public required double Seconds { get; init; }
@@ -30,7 +37,7 @@ public sealed record VerifyResult
     public required IReadOnlyList<Finding> Findings { get; init; }
 }
 
-/// <summary>Writing and reading of verify results.</summary>
+/// <summary>The bytes of result objects, and what follows from them.</summary>
 public static class VerifyResults
 {
     private static readonly ResultContext _context = new(Options());
@@ -41,13 +48,17 @@ public static class VerifyResults
     public static IReadOnlyList<EarlierBackup> ToEarlier(IEnumerable<CatalogEntry> entries) =>
         [.. entries.Select(e => new EarlierBackup(e.Id, e.Tier, e.IsGood))];
 
+    public static byte[] Write(DrillReport report) => JsonSerializer.SerializeToUtf8Bytes(report, _context.DrillReport);
+
     private static JsonSerializerOptions Options()
     {
         var options = ManifestJson.NewOptions();
         options.Converters.Add(new WordConverter<VerifyLevel>());
+        options.Converters.Add(new WordConverter<Verdict>());
         return options;
     }
 }
 
 [JsonSerializable(typeof(VerifyResult))]
+[JsonSerializable(typeof(DrillReport))]
 internal sealed partial class ResultContext : JsonSerializerContext;

@@ -16,6 +16,9 @@ public sealed record ClusterRequest
     /// <summary>Further operating system locales that databases to be created here will name.</summary>
     public IReadOnlyList<string> Locales { get; init; } = [];
 
+    /// <summary>The role that initdb makes. Another name than the source's: then its objects' owner of this name is a plain role here.</summary>
+    public string SuperUser { get; init; } = "postgres";
+
     public int MaxConnections { get; init; } = 60;
 
     /// <summary>False: nothing is flushed to the disk, since the data need not outlive the process.</summary>

@@ -10,11 +10,15 @@ namespace Backup.Core.Postgres;
 public static class Fingerprints
 {
     /// <summary>Rows and hash of one table (not of its children), as COPY text in the server's encoding.</summary>
-    public static async Task<RowMeter> ReadAsync(
-        NpgsqlConnection session, TableName table, IReadOnlyList<string> columns, string? where, string encoding, CancellationToken cancel)
+    public static Task<RowMeter> ReadAsync(
+        NpgsqlConnection session, TableName table, IReadOnlyList<string> columns, string? where, string encoding, CancellationToken cancel) =>
+        ReadQueryAsync(session, CopySql(table, columns, where, encoding), cancel);
+
+    /// <param name="copySql">COPY … TO STDOUT.</param>
+    internal static async Task<RowMeter> ReadQueryAsync(NpgsqlConnection session, string copySql, CancellationToken cancel)
     {
         var meter = new RowMeter(hashing: true);
-        using var reader = await session.BeginTextExportAsync(CopySql(table, columns, where, encoding), cancel);
+        using var reader = await session.BeginTextExportAsync(copySql, cancel);
         var stream = ((StreamReader)reader).BaseStream;
         var buffer = new byte[128 * 1024];
         int count;

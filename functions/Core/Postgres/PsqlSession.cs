@@ -55,7 +55,9 @@ public sealed class PsqlSession : IAsyncDisposable
         // psql opens its end only when the server has accepted the statement. If it dies before, nobody would.
         if (await Task.WhenAny(opening, _process.Exited) != opening && !opening.IsCompleted)
             await using (new FileStream(fifo, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0)) await opening;
-        return new CopyOutStream(this, await opening, fifo, mark);
+        var rows = await opening;
+        Native.WidenPipe(rows.SafeFileHandle);
+        return new CopyOutStream(this, rows, fifo, mark);
     }
 
     public async ValueTask DisposeAsync()

@@ -25,11 +25,12 @@ public sealed class ThrowawayCluster : IAsyncDisposable
         _stop = stop;
         Installation = installation;
         Port = request.TcpPort ?? 5432;
+        SuperUser = request.SuperUser;
         IsIsolated = isolated;
     }
 
     /// <summary>The role that initdb made; a superuser.</summary>
-    public static string SuperUser => "postgres";
+    public string SuperUser { get; }
 
     public PostgresInstallation Installation { get; }
 
@@ -60,7 +61,7 @@ public sealed class ThrowawayCluster : IAsyncDisposable
 
     /// <summary>For a policy or the command line: <c>postgres://postgres@/name?host=/tmp/bk.1-0a&amp;port=5432</c>.</summary>
     public string Url(string database) =>
-        string.Create(CultureInfo.InvariantCulture, $"postgres://{SuperUser}@/{Uri.EscapeDataString(database)}?host={SocketFolder}&port={Port}");
+        string.Create(CultureInfo.InvariantCulture, $"postgres://{Uri.EscapeDataString(SuperUser)}@/{Uri.EscapeDataString(database)}?host={SocketFolder}&port={Port}");
 
     /// <summary>Sweeps leftovers, makes a cluster and returns when it accepts connections.</summary>
     /// <exception cref="BackupException">
@@ -153,7 +154,7 @@ public sealed class ThrowawayCluster : IAsyncDisposable
         // auth-host costs nothing without a TCP port, and with one it is what asks for the password.
         List<string> arguments =
         [
-            "-D", folder.Data, "-U", SuperUser, "-E", request.Encoding, "--locale=C", $"--lc-collate={request.LcCollate}", $"--lc-ctype={request.LcCtype}",
+            "-D", folder.Data, "-U", request.SuperUser, "-E", request.Encoding, "--locale=C", $"--lc-collate={request.LcCollate}", $"--lc-ctype={request.LcCtype}",
             "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", "--no-instructions",
         ];
         if (request.LocaleProvider is not { } provider) return arguments;

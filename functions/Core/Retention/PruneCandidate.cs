@@ -16,7 +16,7 @@ public sealed record PruneCandidate
     public string? Problem { get; init; }
     public DateTimeOffset? LockedUntil { get; init; }
 
-    /// <summary>Of an increment: the full backup that it builds on. Null: the newest one before it.</summary>
+    /// <summary>Of an increment: the id of the full backup that it builds on. Null: the newest one before it.</summary>
     public string? BaseId { get; init; }
     public IReadOnlyList<ResultName> Results { get; init; } = [];
 

@@ -39,8 +39,7 @@ public sealed record PrunePlan
         var until = good.Count == 0 ? DateTimeOffset.MinValue : good.Max(b => b.Earliest) + _skew is var newest && newest < now ? newest : now;
         var protectedOnes = Protected(good, rules.Retention);
         var decided = backups.ToDictionary(b => b, b => WhyKept(b, rules.Retention, now, until) ?? stopped ?? protectedOnes.GetValueOrDefault(b));
-        foreach (var increment in backups.Where(b => b.IsIncrement && b.Problem is null && decided[b] is not null).ToList())
-            if (BaseOf(increment, full) is { } needed && decided[needed] is null) decided[needed] = $"the base of {increment.Id}, which is kept";
+        KeepChains(backups, full, decided);
         return new PrunePlan
         {
             Decisions =
@@ -96,6 +95,17 @@ public sealed record PrunePlan
         foreach (var (kind, what) in new[] { (ProofKind.Verify, "the newest that a verify has passed"), (ProofKind.Drill, "the newest that a drill has restored") })
             if (good.FirstOrDefault(b => b.Results.Conclusion(kind)?.Verdict == Verdict.Pass) is { } proven) kept.TryAdd(proven, what);
         return kept;
+    }
+
+    /// <summary>Increments of one base are worth something only together and with it: where one stays, all of them and the base stay.</summary>
+    private static void KeepChains(IReadOnlyCollection<PruneCandidate> backups, List<PruneCandidate> fullNewestFirst, Dictionary<PruneCandidate, string?> decided)
+    {
+        foreach (var chain in backups.Where(b => b.IsIncrement && b.Problem is null).GroupBy(b => b.BaseId ?? BaseOf(b, fullNewestFirst)?.Id.ToString()))
+        {
+            if (chain.Key is null || chain.Where(i => decided[i] is not null).MaxBy(i => i.Id.Time) is not { } kept) continue;
+            foreach (var increment in chain.Where(i => decided[i] is null)) decided[increment] = $"in one chain with {kept.Id}, which is kept";
+            if (BaseOf(kept, fullNewestFirst) is { } needed && decided[needed] is null) decided[needed] = $"the base of {kept.Id}, which is kept";
+        }
     }
 
     private static PruneCandidate? BaseOf(PruneCandidate increment, List<PruneCandidate> fullNewestFirst) => increment.BaseId is { } id

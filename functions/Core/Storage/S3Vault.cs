@@ -10,7 +10,7 @@ namespace Backup.Core.Storage;
 /// A vault in an S3 bucket. Nothing is ever deleted here: objects carry the tag <c>backup</c> = pending, committed or expired, on which the bucket's
 /// lifecycle rules act. The SDK retries requests; nobody above this class does.
 /// </summary>
-public sealed class S3Vault : IVault, IColdVault, IVersionedVault, IStateVault
+public sealed class S3Vault : IVault, IColdVault, IStateVault, IVersionedVault
 {
     internal const string StateTag = "backup";
 
@@ -88,7 +88,8 @@ public sealed class S3Vault : IVault, IColdVault, IVersionedVault, IStateVault
         while (true)
         {
             var page = await S3Errors.MapAsync("s3:ListBucketVersions", What(prefix), () => _s3.Client.ListVersionsAsync(request, cancel), cancel);
-            foreach (var v in page.Versions ?? [])
+            // Some stores list delete markers behind all versions of a page.
+            foreach (var v in (page.Versions ?? []).OrderBy(v => v.Key, StringComparer.Ordinal).ThenByDescending(v => v.IsLatest == true).ThenByDescending(v => v.LastModified))
             {
                 yield return new ObjectVersion(v.Key[_location.Prefix.Length..], v.IsDeleteMarker == true, v.IsLatest == true,
                     new DateTimeOffset((v.LastModified ?? DateTime.UnixEpoch).ToUniversalTime()));

@@ -54,9 +54,15 @@ internal sealed class FaultyTools(string pathFolder, string postgresFolder)
 
     private static string Real(string tool) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(f => Path.Combine(f, tool)).First(File.Exists);
 
+    // By a process of its own: a file that this process has open for writing may be in the hands of another test's fork at the moment it is to be run
+    // ("text file busy").
     private static void Write(string path, string real, string script)
     {
-        File.WriteAllText(path, $"#!/bin/sh\nreal='{real}'\ncase \"$1\" in --version) exec \"$real\" \"$@\";; esac\n{script}\n");
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var info = new ProcessStartInfo("/bin/sh", ["-c", "cat > \"$0\" && chmod 700 \"$0\"", path]) { RedirectStandardInput = true };
+        using var writer = Process.Start(info)!;
+        writer.StandardInput.Write($"#!/bin/sh\nreal='{real}'\ncase \"$1\" in --version) exec \"$real\" \"$@\";; esac\n{script}\n");
+        writer.StandardInput.Close();
+        writer.WaitForExit();
+        Assert.Equal(0, writer.ExitCode);
     }
 }

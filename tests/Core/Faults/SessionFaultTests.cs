@@ -29,17 +29,17 @@ public sealed class SessionFaultTests(PostgresFixture postgres)
 
     [Theory]
     [InlineData("query LIKE 'COPY (SELECT%'", "psql")]
-    [InlineData("query LIKE 'COPY public.small%'", "pg_dump")]
+    [InlineData("query LIKE 'COPY public.%'", "pg_dump")]
     public async Task A_reader_whose_session_is_ended_fails_the_run(string which, string tool)
     {
         await using var scene = await FaultScene.CreateAsync(postgres, Rows.Sql + "INSERT INTO small SELECT g, (SELECT string_agg(md5((g * 30 + i)::text), '') FROM generate_series(1, 30) i) FROM generate_series(10000, 11400) g;");
         await scene.RunAsync();
-        // small stays in the base archive, and is too large for a pipe: while zstd reads nothing pg_dump stands in the middle of it.
+        // Without chunks the archive is too large for all pipes on its way: while zstd reads nothing pg_dump stands in the middle of a table.
         var hold = Path.Combine(scene.Root, "hold");
         await File.WriteAllTextAsync(hold, "", TestContext.Current.CancellationToken);
         if (tool == "pg_dump") scene.Tools.Replace("zstd", $"while [ -e '{hold}' ]; do sleep 0.05; done; exec \"$real\" \"$@\"");
         var request = scene.Request();
-        request = request with { Database = request.Database with { ShardAbove = 1_900_000 } };
+        request = request with { Database = request.Database with { ShardAbove = tool == "psql" ? 1_900_000 : 1 << 30 } };
         await using var vault = new GateVault(scene.Vault, tool == "psql" ? "/data/" : "base.dump", async () =>
         {
             await EndAsync(scene, which);

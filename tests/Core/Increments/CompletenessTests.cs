@@ -5,6 +5,7 @@ using Npgsql;
 namespace Backup.Core.Tests.Increments;
 
 /// <summary>No row that was committed is missed, however late its transaction ended.</summary>
+[Collection(IncrementScene.Collection)]
 public sealed class CompletenessTests(PostgresFixture postgres)
 {
     private const string Ledger = "CREATE TABLE ledger (id bigint PRIMARY KEY, v text, ts timestamptz DEFAULT now()); INSERT INTO ledger SELECT i, 'base' FROM generate_series(1, 500) i;";

@@ -3,6 +3,7 @@ using Backup.Tests.Support;
 
 namespace Backup.Core.Tests.Increments;
 
+[Collection(IncrementScene.Collection)]
 public sealed class IncrementPartitionTests(PostgresFixture postgres)
 {
     private const string Months = """

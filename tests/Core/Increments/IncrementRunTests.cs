@@ -7,6 +7,7 @@ using Backup.Tests.Support;
 namespace Backup.Core.Tests.Increments;
 
 /// <summary>When increments are made, twice, beside a backup, or not to their end.</summary>
+[Collection(IncrementScene.Collection)]
 public sealed class IncrementRunTests(PostgresFixture postgres)
 {
     private const string Two = """

@@ -24,6 +24,9 @@ internal sealed class IncrementScene : IAsyncDisposable
         Tables = tables;
     }
 
+    /// <summary>One test at a time: an open transaction of another test would make increments repeat rows.</summary>
+    public const string Collection = "increments";
+
     public Lab Lab { get; }
     public IReadOnlyList<CriticalTable> Tables { get; set; }
     public string Url => _source.Url;
@@ -33,7 +36,7 @@ internal sealed class IncrementScene : IAsyncDisposable
     /// <param name="tables"><c>schema.table</c> each, to be copied every hour.</param>
     public static async Task<IncrementScene> CreateAsync(PostgresFixture postgres, string sql, IEnumerable<string> tables, MachineEnvironment? machine = null)
     {
-        var source = await postgres.CreateDatabaseAsync("incr");
+        var source = await postgres.CreateQuietDatabaseAsync("incr");
         await Database.SqlAsync(source.Url, sql);
         return new IncrementScene(new Lab(postgres, machine: machine), source, [.. tables.Select(t => Critical(t))]);
     }

@@ -2,6 +2,7 @@ using Backup.Core.Catalog;
 using Backup.Core.Machine;
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Operations.Drills;
 using Backup.Core.Policies;
 using Backup.Core.Postgres;
 using Backup.Core.Storage;
@@ -64,6 +65,12 @@ public sealed class Lab(PostgresFixture postgres, IVault? vault = null, MachineE
             Comparison = Comparison.Full,
         };
         return await new RestoreBackup(Machine, Clock, postgres.Installations).ExecuteAsync(change is null ? request : change(request), Cancel);
+    }
+
+    public async Task<DrillReport> DrillAsync(Func<DrillRequest, DrillRequest>? change = null)
+    {
+        var request = new DrillRequest { Vault = Vault, Backup = await LatestAsync(), Record = false };
+        return await new RunDrill(Machine, Clock, postgres.Installations).ExecuteAsync(change is null ? request : change(request), Cancel);
     }
 
     /// <summary>URL of a database that does not exist yet; it is dropped with the lab if it does then.</summary>

@@ -18,7 +18,7 @@ internal static class Shell
         info.Environment["PATH"] = $"{Path.GetDirectoryName(cluster.Installation.Tool("psql"))}:{postgres.Machine["PATH"]}";
         info.Environment["PGHOST"] = cluster.SocketFolder;
         info.Environment["PGPORT"] = $"{cluster.Port}";
-        info.Environment["PGUSER"] = ThrowawayCluster.SuperUser;
+        info.Environment["PGUSER"] = cluster.SuperUser;
         info.Environment["DB"] = new Npgsql.NpgsqlConnectionStringBuilder(Database.ConnectionString(url)).Database;
         foreach (var (name, value) in more ?? []) info.Environment[name] = value;
         using var process = Process.Start(info)!;

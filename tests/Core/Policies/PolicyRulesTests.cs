@@ -77,6 +77,7 @@ public sealed class PolicyRulesTests
     [InlineData("    fingerprint: critical", "databases[0].fingerprint (line 6): is critical, and there are no criticalTables")]
     [InlineData("    shard_above: 2MiB", "databases[0].shard_above (line 6): is not a key of the policy; did you mean shardAbove?")]
     [InlineData("    criticalTables: [{ table: users, every: 6h }]", "databases[0].criticalTables[0].table (line 6): \"users\" does not name a schema and a table")]
+    [InlineData("    criticalTables: [{ table: public.users, every: 1h, mode: whole }]", "databases[0].criticalTables[0].mode (line 6): \"whole\" is not known")]
     [InlineData("    criticalTables: [{ table: public.users }]", "databases[0].criticalTables[0].every (line 6): is required and missing")]
     [InlineData("    schemas: { exclude: [s] }\n    criticalTables: [{ table: s.t, every: 1h }]", "databases[0].criticalTables[0].table (line 7): \"s.t\" is in a schema that schemas.exclude leaves out")]
     [InlineData("    checks: [{ name: a, sql: select 1 }]", "databases[0].checks[0].min (line 6): is required and missing")]

@@ -27,7 +27,7 @@ public sealed class S3PruneTests(MotoFixture moto) : PruneContract, IClassFixtur
         await PruneAsync(vault);
         var versions = await Client.ListVersionsAsync(new ListVersionsRequest { BucketName = _bucket }, Cancel);
         Assert.DoesNotContain(versions.Versions, v => v.IsDeleteMarker == true || v.IsLatest != true);
-        Assert.Equal(before.Count + 2, versions.Versions.Count); // and two tombstones
+        Assert.Equal(before.Count + 3, versions.Versions.Count); // and two tombstones and the evidence
         foreach (var key in before)
             Assert.Equal(key.Contains("/2026/04/", StringComparison.Ordinal) ? "expired" : "committed", await StateAsync(key));
     }

@@ -164,6 +164,21 @@ public sealed class PrunePlanTests
     }
 
     [Fact]
+    public void A_chain_of_increments_stays_or_goes_as_one()
+    {
+        var basis = Day(57);
+        List<PruneCandidate> chain = [.. Enumerable.Range(1, 4).Select(i => Made(basis.Id.Time.AddHours(7 * i), Tier.Incremental) with { BaseId = basis.Id.ToString() })];
+        List<PruneCandidate> rest = [.. Days(0, 20), basis];
+        // Eight weeks end in the middle of the chain: without the first of them the last could not be applied.
+        var plan = PrunePlan.Make([.. rest, .. chain], Nightly, Now);
+        Assert.Empty(plan.Expired);
+        Assert.Equal($"in one chain with {chain[^1].Id}, which is kept", Reason(plan, chain[0]));
+        Assert.Equal(chain.Append(basis).ToHashSet(), PrunePlan.Make([.. rest.Select(Later), .. chain], Nightly, Now.AddDays(1)).Expired.Select(d => d.Backup).ToHashSet());
+
+        PruneCandidate Later(PruneCandidate b) => b == basis ? b : b with { Id = BackupId.Create("bloom", b.Id.Time.AddDays(1)), SnapshotTime = b.SnapshotTime!.Value.AddDays(1) };
+    }
+
+    [Fact]
     public void Increments_alone_are_no_backups()
     {
         var rules = OnDemand with { Retention = Ages with { MinimumKept = 3 } };

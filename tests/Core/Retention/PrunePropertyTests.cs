@@ -10,7 +10,7 @@ namespace Backup.Core.Tests.Retention;
 /// <summary>What holds for every history, tried on thousands of random ones; a counterexample is shrunk to the backups that matter.</summary>
 public sealed class PrunePropertyTests
 {
-    private static readonly Config _config = Config.QuickThrowOnFailure.WithMaxTest(1500).WithQuietOnSuccess(true);
+    private static readonly Config _config = Config.QuickThrowOnFailure.WithMaxTest(1000).WithQuietOnSuccess(true);
 
     private static readonly Gen<PruneRules> _rules =
         from schedule in Gen.Elements<string?>("0 2 * * *", "0 */6 * * *", "0 3 * * SUN", null)

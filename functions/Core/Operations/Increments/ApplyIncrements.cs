@@ -36,8 +36,8 @@ internal sealed class ApplyIncrements(
     {
         var tables = Tables();
         foreach (var name in request.Increments.SelectMany(e => e.Manifest!.Increment!.Tables).Select(t => t.Table).Distinct().Where(t => _base.Fingerprints.All(f => f.Table != t)))
-            Find(Severity.Warning, "increment.noTable", name, $"{name} is in increments and not in {_base.Id}: it was not restored", "Its rows are in the increments as COPY text; the next backup has the table.");
-        await new DatabaseComparer(target, _base, request.Comparison, request.Jobs).CheckAsync(TableChoice.Choose(_base, [.. tables.Select(t => t.Table.Sql)]), cancel);
+            Find(Severity.Warning, FindingCode.IncrementNoTable.Name, name, $"{name} is in increments and not in {_base.Id}: it was not restored", "Its rows are in the increments as COPY text; the next backup has the table.");
+        await new DatabaseComparer(target, _base, request.Comparison ?? Comparison.Counts, request.Jobs).CheckAsync(TableChoice.Choose(_base, [.. tables.Select(t => t.Table.Sql)]), cancel);
         await using var loader = await RowLoader.OpenAsync(target, SessionSettings.Loading(server.Major), cancel);
         var changed = new Dictionary<TableName, TableFingerprint>();
         var raised = new HashSet<TableName>();
@@ -97,12 +97,12 @@ internal sealed class ApplyIncrements(
             {
                 if (!await TryAsync(loader, $"{key.Statement} NOT VALID", cancel))
                 {
-                    Find(Severity.Warning, "increment.foreignKey", from, $"{reason}; it was left out",
+                    Find(Severity.Warning, FindingCode.IncrementForeignKey.Name, from, $"{reason}; it was left out",
                         $"Add the missing rows or remove the ones that point to them; then: {key.Statement.ReplaceLineEndings(" ")};");
                     continue;
                 }
 
-                Find(Severity.Warning, "increment.foreignKey", from, $"{reason}; it was made NOT VALID, so it checks new rows only",
+                Find(Severity.Warning, FindingCode.IncrementForeignKey.Name, from, $"{reason}; it was made NOT VALID, so it checks new rows only",
                     $"Add the missing rows or remove the ones that point to them; then: ALTER TABLE {from.Sql} VALIDATE CONSTRAINT {key.Name};");
             }
 
@@ -173,7 +173,7 @@ internal sealed class ApplyIncrements(
         var missing = artifact.Columns!.Except(there).ToList();
         if (missing.Count > 0)
         {
-            Find(Severity.Warning, "increment.columns", table.Table, $"{table.Table} has no column {string.Join(", ", missing)} in {_base.Id}: what {part.Manifest.Id} holds of it was not restored",
+            Find(Severity.Warning, FindingCode.IncrementColumns.Name, table.Table, $"{table.Table} has no column {string.Join(", ", missing)} in {_base.Id}: what {part.Manifest.Id} holds of it was not restored",
                 $"Add the column, then take the values from {artifact.Key}; it is COPY text.");
         }
 

@@ -9,7 +9,7 @@ public static class IncrementChain
 {
     /// <summary>The backup that a new increment completes: the newest one that can be read and that no proof has failed. Null = none.</summary>
     public static CatalogEntry? NewestBase(IEnumerable<CatalogEntry> entries) => entries
-        .Where(e => !e.Id.IsIncrement && e.Manifest is { Increment: null } && e.Newest(ProofKind.Verify)?.Verdict != Verdict.Fail && e.Newest(ProofKind.Drill)?.Verdict != Verdict.Fail)
+        .Where(e => !e.Id.IsIncrement && e.IsGood && e.Manifest is { Increment: null })
         .MaxBy(e => e.Manifest!.Snapshot.Time);
 
     /// <summary>The readable increments of a base, in the order in which they must be applied.</summary>

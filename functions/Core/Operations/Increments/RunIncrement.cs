@@ -26,7 +26,10 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
         var id = BackupId.Create(request.Database.Name, request.ScheduledTime ?? startedAt) with { IsIncrement = true };
         try
         {
-            return await TryAsync(request, id, startedAt, cancel);
+            var report = await TryAsync(request, id, startedAt, cancel);
+            if (report.Outcome == IncrementOutcome.Committed)
+                await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Environment, request.Database.Name, "incremental", [id.ToString()], "committed");
+            return report;
         }
         catch (BackupException e) when (cancel.IsCancellationRequested && e.Code == ErrorCode.ToolFailed)
         {
@@ -126,7 +129,7 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
             Kind = BackupKind.Incremental,
             StartedAt = startedAt,
             FinishedAt = clock.GetUtcNow(),
-            Operator = $"{machine.UserName}@{machine.HostName}",
+            Operator = machine.Operator,
             Attempt = attempt,
             Totals = new Totals(artifacts.Sum(a => a.RawBytes), artifacts.Sum(a => a.StoredBytes), artifacts.Sum(a => a.Rows ?? 0), tables.Count),
             Source = new SourceFacts(request.Source.Host, request.Source.Port, request.Source.Database, session.Server.SystemIdentifier),
@@ -200,15 +203,15 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
     private void Note(CriticalTable table, TableStep step)
     {
         if (step.Why is { } why)
-            Find(Severity.Warning, "increment.full", table, $"{table.Name} was copied whole: {why}", "Nothing to do now; after a migration make a backup, so that increments start from it.");
+            Find(Severity.Warning, FindingCode.IncrementFull.Name, table, $"{table.Name} was copied whole: {why}", "Nothing to do now; after a migration make a backup, so that increments start from it.");
         if (table.Watermark is { } watermark)
         {
-            Find(Severity.Info, "increment.watermark", table, $"the watermark {watermark} of {table.Name} is not used: nothing proves that a row committed late has a late value there, so the whole table is read",
+            Find(Severity.Info, FindingCode.IncrementWatermark.Name, table, $"the watermark {watermark} of {table.Name} is not used: nothing proves that a row committed late has a late value there, so the whole table is read",
                 "Nothing to do: transaction ids find the rows. Remove watermark when you like.");
         }
 
         if (step.Mode == IncrementMode.Changes)
-            Find(Severity.Info, "increment.deletes", table, $"rows deleted from {table.Name} since {step.Since} are not seen: a restore to this increment still has them", "For a small table whose deletions matter set mode: full.");
+            Find(Severity.Info, FindingCode.IncrementDeletes.Name, table, $"rows deleted from {table.Name} since {step.Since} are not seen: a restore to this increment still has them", "For a small table whose deletions matter set mode: full.");
     }
 
     private void Find(Severity severity, string code, CriticalTable table, string sentence, string nextStep) => _findings.Add(new Finding

@@ -31,6 +31,9 @@ public sealed class PruneBackups(MachineEnvironment machine, TimeProvider clock,
         var leftovers = survey.Remains.Where(r => IsDead(r, survey.Entries, now)).ToList();
         if (!request.DryRun)
         {
+            // Before the deed, unlike every other verb: a prune that is killed must not have removed what nobody knows of.
+            if (plan.Expired.Any())
+                await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Environment, request.Database, "prune", [.. plan.Expired.Select(d => d.Backup.Id.ToString())], "expired");
             foreach (var remains in expired) await RemoveAsync(request.Vault, remains.Prefix, cancel);
             // Increments before the backups that they build on.
             foreach (var decision in plan.Expired.OrderByDescending(d => d.Backup.Tier == Tier.Incremental).ThenBy(d => d.Backup.Id.Time))
@@ -57,6 +60,7 @@ public sealed class PruneBackups(MachineEnvironment machine, TimeProvider clock,
         SnapshotTime = entry.Manifest?.Snapshot.Time,
         Problem = entry.Problem,
         LockedUntil = entry.Manifest?.Lock is { Mode: not LockMode.None } l ? l.Until : null,
+        BaseId = entry.Manifest?.Increment?.Base,
         Results = entry.Results,
     };
 
@@ -70,22 +74,12 @@ public sealed class PruneBackups(MachineEnvironment machine, TimeProvider clock,
 
     private static Finding? Notice(CatalogRemains remains, DateTimeOffset now) => remains switch
     {
-        { ExpiredAt: null, WasCommitted: true } => new Finding
-        {
-            Severity = Severity.Critical,
-            Code = "backup.hidden",
-            Subject = remains.Id.ToString(),
-            Sentence = $"{remains.Prefix} holds the lock or the results of a backup, and no manifest",
-            NextStep = "Find out who removed the manifest; where the bucket keeps versions, the first one of it is still there.",
-        },
-        { ExpiredAt: { } at, HasObjects: true } when now - at > _removalTime => new Finding
-        {
-            Severity = Severity.Warning,
-            Code = "prune.notRemoved",
-            Subject = remains.Id.ToString(),
-            Sentence = $"{remains.Id} expired on {at.UtcDateTime:yyyy-MM-dd} and is still stored",
-            NextStep = "Check that the bucket has the lifecycle rules for the tag backup=expired, and that no lock or legal hold is in the way.",
-        },
+        { ExpiredAt: null, WasCommitted: true } => FindingCode.BackupHidden.On(remains.Id.ToString(),
+            $"{remains.Prefix} holds the lock or the results of a backup, and no manifest",
+            "Find out who removed the manifest; where the bucket keeps versions, the first one of it is still there."),
+        { ExpiredAt: { } at, HasObjects: true } when now - at > _removalTime => FindingCode.PruneNotRemoved.On(remains.Id.ToString(),
+            $"{remains.Id} expired on {at.UtcDateTime:yyyy-MM-dd} and is still stored",
+            "Check that the bucket has the lifecycle rules for the tag backup=expired, and that no lock or legal hold is in the way."),
         _ => null,
     };
 
@@ -99,7 +93,7 @@ public sealed class PruneBackups(MachineEnvironment machine, TimeProvider clock,
             Id = entry.Id.ToString(),
             Tier = entry.Tier,
             At = now,
-            Operator = $"{machine.UserName}@{machine.HostName}",
+            Operator = machine.Operator,
             Reason = decision.Reason,
             Plan = new TombstonePlan(retention.Keep.ToDictionary(k => Words.Of(k.Key), k => k.Value.ToString()), retention.MinimumKept,
                 plan.Decisions.Count(d => d.Keep), plan.Expired.Count()),

@@ -22,7 +22,7 @@ internal static class CopyJudge
     {
         if (facts.Copy is not { Problem: null } copy) return null;
         var missing = Missing(h, copy).ToList();
-        return missing.Count == 0 ? TimeSpan.Zero : h.Now - missing.Min(b => b.StoredAt);
+        return missing.Count == 0 ? TimeSpan.Zero : h.Since(missing.Min(b => b.StoredAt));
     }
 
     // Only what has a manifest here was read because it is recent; what is older was copied long ago or expires first.

@@ -59,7 +59,10 @@ public sealed class DatabaseHistory
     /// <summary>watch.maxAge; without one, the schedule's largest gap and the grace. Null for a database without a schedule.</summary>
     public TimeSpan? MaxAge => Schedule is null ? null : Policy.Watch.MaxAge ?? Schedule.LargestGap + Grace;
 
-    public TimeSpan? Age => Newest is { } newest ? Now - newest.Manifest!.Snapshot.Time : null;
+    public TimeSpan? Age => Newest is { } newest ? Since(newest.Manifest!.Snapshot.Time) : null;
+
+    /// <summary>Never negative: another machine's clock may be some minutes ahead.</summary>
+    public TimeSpan Since(DateTimeOffset time) => time < Now ? Now - time : TimeSpan.Zero;
 
     public Finding On(FindingCode code, string sentence, string nextStep, Severity? severity = null)
     {
@@ -77,7 +80,7 @@ public sealed class DatabaseHistory
 /// <summary>Durations and lists for people.</summary>
 internal static class Say
 {
-    public static string Age(TimeSpan age) => age.TotalHours >= 72 ? Number(age.TotalDays, "day") : age.TotalMinutes >= 90 ? Number(age.TotalHours, "hour") : Number(age.TotalMinutes, "minute");
+    public static string Age(TimeSpan age) => age.TotalHours >= 72 ? Number(age.TotalDays, "day") : age.TotalMinutes >= 60 ? Number(age.TotalHours, "hour") : Number(age.TotalMinutes, "minute");
 
     /// <summary>The first three, and how many more.</summary>
     public static string Some(IEnumerable<object> items)

@@ -24,7 +24,7 @@ internal static class IncrementJudge
         if (h.Database.CriticalTables.Count == 0) return null;
         var increments = h.Backups.Where(b => b.Entry.Tier == Tier.Incremental && b.Entry.Problem is null && b.IsWhole).Select(b => b.Id.Time);
         var whole = h.Complete.Select(b => b.Manifest!.Snapshot.Time);
-        return increments.Concat(whole).Select(t => (DateTimeOffset?)t).Max() is { } newest ? h.Now - newest : null;
+        return increments.Concat(whole).Select(t => (DateTimeOffset?)t).Max() is { } newest ? h.Since(newest) : null;
     }
 
     private static TimeSpan Grace(TimeSpan every) => every / 4 > _leastGrace ? every / 4 : _leastGrace;

@@ -25,6 +25,10 @@ internal static class StrayJudge
             yield return h.On(FindingCode.ObjectOverwritten, $"{over.Count} objects of backups have a later version since {Say.Time(over.Min(t => t.At))}: {Say.Some(over.Select(t => t.Key))}",
                 "The oldest version is the true one: remove the later ones as vault-admin, and find out who wrote them.");
 
+        if (facts.Headless.Where(id => id.Database == name).ToList() is { Count: > 0 } headless)
+            yield return h.On(FindingCode.BackupHidden, $"{Say.Some(headless)} has lock or results, and no manifest",
+                "Find out who removed it; where the bucket keeps versions the first one is still there, else fetch it from a copy of the vault.");
+
         var orphans = facts.Orphans.Where(o => o.Database == name && h.Now - o.Attempt.Newest > _orphanAfter).ToList();
         if (orphans.Count > 0)
         {

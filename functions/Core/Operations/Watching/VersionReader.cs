@@ -8,7 +8,7 @@ namespace Backup.Core.Operations.Watching;
 /// without a tombstone beside it, is somebody else's doing. What never became a backup is lifecycle's to remove.
 /// </summary>
 /// <param name="attempts">Key prefix of a backup → the attempt that its manifest names, as far as known.</param>
-internal sealed class VersionReader(IReadOnlyDictionary<string, string> attempts)
+public sealed class VersionReader(IReadOnlyDictionary<string, string> attempts)
 {
     private readonly List<TouchedObject> _found = [];
     private readonly List<(string Name, TouchedObject Object)> _here = [];

@@ -46,6 +46,9 @@ public sealed record WatchFacts
     public required IReadOnlyList<WatchedBackup> Backups { get; init; }
     public IReadOnlyList<Orphan> Orphans { get; init; } = [];
 
+    /// <summary>Backups of which everything but the manifest is there.</summary>
+    public IReadOnlyList<BackupId> Headless { get; init; } = [];
+
     /// <summary>Null when the vault keeps no versions or they were not asked for.</summary>
     public IReadOnlyList<TouchedObject>? Touched { get; init; }
 

@@ -45,6 +45,7 @@ internal sealed class WatchReader(WatchRequest request, TimeProvider clock)
             Vault = request.Vault.Name,
             Backups = [.. entries.OrderBy(b => b.Id.Time).ThenBy(b => b.Entry.Prefix, StringComparer.Ordinal)],
             Orphans = [.. Orphans(scan, entries)],
+            Headless = [.. scan.Folders.Where(f => f.LostItsManifest).Select(f => f.Id).OrderBy(id => id.Time)],
             Touched = request.WithVersions && request.Vault is IVersionedVault versioned ? await TouchedAsync(versioned, entries, cancel) : null,
             Unknown = [.. scan.Unknown.Select(o => o.Key)],
             UnknownCount = scan.UnknownCount,

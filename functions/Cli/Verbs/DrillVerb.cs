@@ -1,0 +1,105 @@
+using System.CommandLine;
+using System.Globalization;
+using Backup.Core.Model;
+using Backup.Core.Operations.Drills;
+using Backup.Core.Postgres;
+
+namespace Backup.Cli.Verbs;
+
+/// <summary><c>backup drill</c>: an automatic restore, judged. Exit code 0 PASS, 3 FAIL, 1 COULD NOT VERIFY.</summary>
+public static class DrillVerb
+{
+    private const int NotProvenShown = 5;
+
+    public static Command Create(VerbContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var o = context.Options;
+        var which = new Argument<string>("which") { Description = "latest, an id, or a UTC time.", DefaultValueFactory = _ => "latest" };
+        var folder = new Option<string?>("--report") { Description = "Folder for the HTML page; without it the page goes into the working folder.", HelpName = "DIR" };
+        var jobs = new Option<int>("--jobs") { Description = "Connections that load side by side (1 to 32).", HelpName = "N", DefaultValueFactory = _ => 2 };
+        var noRecord = new Option<bool>("--no-record") { Description = "Do not write the result into the vault." };
+        var command = new Command("drill", "Restore a backup into a throw-away PostgreSQL, compare everything, ask the policy's questions, measure the time.")
+        {
+            which, folder, jobs, noRecord, o.Vault, o.Stack, o.Policy, o.Database, o.Output,
+        };
+        command.SetAction(async (parsed, cancel) =>
+        {
+            if (parsed.GetValue(jobs) is < 1 or > 32)
+                throw new BackupException(ErrorCode.UsageWrong, $"--jobs is {parsed.GetValue(jobs)}", "Give a number from 1 to 32.");
+            var place = Place.Of(context, parsed);
+            await using var vault = place.OpenVault();
+            var entry = await place.FindAsync(vault, parsed.GetRequiredValue(which), cancel);
+            var reports = Folder(parsed.GetValue(folder), context);
+            DrillReport report;
+            using (var progress = new ProgressPrinter(context.Terminal, quiet: false))
+            {
+                report = await new RunDrill(context.Machine, context.Clock, new PostgresInstallations(context.Machine), progress).ExecuteAsync(new DrillRequest
+                {
+                    Vault = vault,
+                    Backup = entry,
+                    Checks = place.Policy?.Databases.FirstOrDefault(d => d.Name == entry.Id.Database)?.Checks ?? [],
+                    IgnoreExtensions = place.Policy?.Drill?.IgnoreExtensions ?? [],
+                    Rto = place.Policy?.Objectives?.Rto,
+                    Jobs = parsed.GetValue(jobs),
+                    Record = !parsed.GetValue(noRecord),
+                }, cancel);
+            }
+
+            var page = Path.Combine(reports, $"drill-{VaultKeys.Escape(report.Id)}.html");
+            await File.WriteAllTextAsync(page, HtmlReport.Write(report), CancellationToken.None);
+            if (o.WantsJson(parsed)) context.Terminal.Line(CliJson.Write(report, CliJson.Printed.DrillReport));
+            else Print(context.Terminal, report);
+            context.Terminal.Note($"report: {page}");
+            return ExitCode(report.Verdict);
+        });
+        return command;
+    }
+
+    /// <summary>Exit code of a verdict: what could not be tried is a failed operation, not a difference.</summary>
+    public static int ExitCode(Verdict verdict) => verdict switch
+    {
+        Verdict.Pass => ErrorCode.Done,
+        Verdict.Fail => ErrorCode.Different,
+        _ => ErrorCode.Failed,
+    };
+
+    /// <summary>PASS, FAIL or COULD NOT VERIFY.</summary>
+    public static string Word(Verdict verdict) => Words.Of(verdict).Replace('-', ' ').ToUpperInvariant();
+
+    // Before the drill, which may take an hour: a folder that cannot be written is known at once.
+    private static string Folder(string? given, VerbContext context)
+    {
+        var folder = Path.GetFullPath(given ?? ".", Path.GetFullPath(context.Machine.WorkingFolder));
+        try
+        {
+            Directory.CreateDirectory(folder);
+            var probe = Path.Combine(folder, $".drill-{Path.GetRandomFileName()}");
+            File.WriteAllText(probe, "");
+            File.Delete(probe);
+            return folder;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BackupException(ErrorCode.UsageWrong, $"the report cannot be written into {folder}: {e.Message}", "Name a folder with --report.", e);
+        }
+    }
+
+    private static void Print(Terminal terminal, DrillReport r)
+    {
+        var s = r.Seconds;
+        foreach (var finding in r.Findings) terminal.Line($"{(finding.Severity == Severity.Critical ? "FAILED" : "note")}: {finding.Sentence} → {finding.NextStep}");
+        if (r.Tables.Count > 0)
+        {
+            var equal = r.Tables.Count(t => t.Difference is null);
+            terminal.Line(string.Create(CultureInfo.InvariantCulture,
+                $"compared: {equal} of {r.Tables.Count} tables equal, {r.Tables.Count(t => t.ActualHash is not null)} by content; {r.Sequences.Count(q => q.Difference is null)} of {r.Sequences.Count} sequences; {r.LargeObjects?.Actual.Count ?? 0} large objects; {r.Constraints?.Validated ?? 0} constraints hold; {r.Checks.Count(c => c.Verdict == Verdict.Pass)} of {r.Checks.Count} checks passed"));
+        }
+
+        foreach (var not in r.NotProven.Take(NotProvenShown)) terminal.Line($"not proven: {not.Subject}: {not.Why}");
+        if (r.NotProven.Count > NotProvenShown) terminal.Line($"not proven: {r.NotProven.Count - NotProvenShown} more; see the report");
+        terminal.Line(string.Create(CultureInfo.InvariantCulture,
+            $"time: {s.Total:0.0} s (prepare {s.Prepare:0.0}, fetch {s.Fetch:0.0}, restore {s.Restore:0.0}, index {s.Index:0.0}, verify {s.Verify:0.0}){(r.Rto is { } rto ? $"; objective (RTO) {rto.ObjectiveSeconds:0} s: {(rto.Met ? "met" : "NOT met")}" : "; no recovery time objective in the policy")}"));
+        terminal.Line($"{Word(r.Verdict)}: {r.Id}");
+    }
+}

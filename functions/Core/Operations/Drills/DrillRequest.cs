@@ -1,0 +1,28 @@
+using Backup.Core.Catalog;
+using Backup.Core.Policies;
+using Backup.Core.Storage;
+
+namespace Backup.Core.Operations.Drills;
+
+/// <summary>One drill, with everything decided.</summary>
+public sealed record DrillRequest
+{
+    public required IVault Vault { get; init; }
+    public required CatalogEntry Backup { get; init; }
+
+    /// <summary>Questions to the restored database, of the policy.</summary>
+    public IReadOnlyList<DataCheck> Checks { get; init; } = [];
+
+    /// <summary>Left out of the restore, and named in the report as not proven.</summary>
+    public IReadOnlyList<string> IgnoreExtensions { get; init; } = [];
+
+    /// <summary>The recovery time that the policy promises, or null.</summary>
+    public TimeSpan? Rto { get; init; }
+    public int Jobs { get; init; } = 2;
+
+    /// <summary>False leaves no result object behind.</summary>
+    public bool Record { get; init; } = true;
+
+    /// <summary>How long one check may take.</summary>
+    public TimeSpan CheckTimeout { get; init; } = TimeSpan.FromMinutes(5);
+}

@@ -1,0 +1,84 @@
+using Backup.Core.Model;
+
+namespace Backup.Infra.Tests;
+
+/// <summary>The configuration: all problems at once, before anything is made.</summary>
+public sealed class SettingsTests
+{
+    private const string Policy = """
+        project: shop
+        environment: production
+        databases:
+          - { name: shop, secret: shop/url, schedule: "0 2 * * *" }
+        notify: { email: [ops@example.com] }
+        """;
+
+    [Fact]
+    public void A_small_policy_is_enough()
+    {
+        var settings = Stacks.WithPolicy(Policy);
+        Assert.Equal("backup-shop-production-vault-111122223333", settings.Names.VaultBucket);
+    }
+
+    [Fact]
+    public void All_problems_of_policy_and_configuration_are_reported_together()
+    {
+        var policy = """
+            project: shop
+            environment: production
+            vault: s3://own-bucket
+            databases:
+              - { name: shop, url: "${DATABASE_URL}", schedule: "0 2 */2 * MON" }
+              - { name: other, secret: shop/url, schedule: "0 99 * * *" }
+            copy: account
+            """;
+        var problems = Problems(policy, new()
+        {
+            ["account"] = "1234",
+            ["vaultAdmins"] = """["arn:aws:iam::111122223333:user/anna"]""",
+            ["operators"] = """{"kind": "everybody", "principals": []}""",
+            ["github"] = "example/repo",
+            ["image"] = "repo:latest",
+            ["network"] = """{"subnets": ["subnet-1"], "securityGroup": "sg-1", "publicIp": "true", "vpc": "x"}""",
+        });
+        string[] subjects = ["backup:account", "backup:vaultAdmins[0]", "backup:operators.kind", "backup:image", "backup:network.vpc", "backup:network.subnets", "backup:state", "databases[1].schedule"];
+        Assert.All(subjects, s => Assert.Contains($") {s}", problems, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_policy_that_AWS_cannot_hold_is_refused_with_the_place()
+    {
+        var problems = Problems("""
+            project: shop
+            environment: production
+            vault: s3://own-bucket
+            databases:
+              - { name: shop, url: "${DATABASE_URL}", schedule: "0 2 */2 * MON" }
+            notify: { slack: "${SLACK_WEBHOOK}" }
+            copy: region
+            """, []);
+        string[] expected = ["vault:", "databases[0].url:", "databases[0].schedule:", "notify.slack:", "notify:", "backup:copy:"];
+        Assert.All(expected, s => Assert.Contains($") {s}", problems, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("copy", """{"account": "111122223333", "region": "eu-west-1"}""", "backup:copy")]
+    [InlineData("trail", "everything", "backup:trail")]
+    [InlineData("budget", "-5", "backup:budget")]
+    [InlineData("rotation", "13", "backup:rotation")]
+    [InlineData("chat", """{"workspace": "x", "channel": "y"}""", "backup:chat.workspace")]
+    [InlineData("operators", null, "backup:operators")]
+    [InlineData("vaultAdmins", null, "backup:vaultAdmins")]
+    [InlineData("account", null, "backup:account")]
+    [InlineData("role", "third", "backup:role")]
+    [InlineData("vaultAdmins", """["arn:aws:iam::444455556666:role/x"]""", "backup:vaultAdmins")]
+    public void A_wrong_value_is_named(string key, string? value, string subject) =>
+        Assert.Contains($"(1) {subject}", Problems(Policy, new() { [key] = value }), StringComparison.Ordinal);
+
+    private static string Problems(string policy, Dictionary<string, string?> changes)
+    {
+        var e = Assert.Throws<BackupException>(() => Stacks.With(policy, changes));
+        Assert.Equal(ErrorCode.PolicyInvalid, e.Code);
+        return e.Message;
+    }
+}

@@ -1,0 +1,96 @@
+// Who may do what. Each case: a sentence, the action, its resource, what the request carries, and who is allowed; everybody else is denied.
+// own = bloom, other = analytics.
+
+const key = (tier, database, rest) => `vault/production/${tier}/${database}/2026/11/${database}_20261122T020000Z/${rest}`
+const own = key('daily', 'bloom', 'a1b2c3d4/base.dump.zst')
+const other = key('daily', 'analytics', 'a1b2c3d4/base.dump.zst')
+const manifest = key('daily', 'bloom', 'manifest.json')
+const result = key('daily', 'bloom', 'results/20261122T040000Z-drill-pass.json')
+const tombstone = key('daily', 'bloom', 'expired.json')
+const evidence = 'vault/production/audit/bloom/20261122T050000Z-restore.json'
+
+const write = { 's3:if-none-match': '*', 's3:ObjectCreationOperation': 'true' }
+const tags = (from, to) => ({
+  's3:RequestObjectTag/backup': to, 's3:RequestObjectTagKeys': ['backup'],
+  ...(from ? { 's3:ExistingObjectTag/backup': from } : {}),
+})
+// ImageSha384 stands for the encryption context; see matrix.mjs.
+const viaS3 = { 'kms:ViaService': 's3.eu-central-1.amazonaws.com', 'kms:RecipientAttestation:ImageSha384': 'arn:aws:s3:::vault' }
+
+export const columns = ['writer', 'drill', 'watch', 'pruner', 'rotation', 'operator', 'auditor', 'vault-admin', 'ci-preview', 'ci-deploy', 'account-admin', 'other-account']
+
+export const groups = {
+  'Backups come into being': [
+    ['add an artifact of its own database', 's3:PutObject', own, write, ['writer', 'vault-admin', 'account-admin']],
+    ['add one of another database', 's3:PutObject', other, write, ['vault-admin', 'account-admin']],
+    ['give birth tags', 's3:PutObjectTagging', own, tags(null, 'pending'), ['writer', 'vault-admin', 'account-admin']],
+    ['mark pending as committed', 's3:PutObjectTagging', own, tags('pending', 'committed'), ['writer', 'vault-admin', 'account-admin']],
+    ['lock for as long as the tier is kept', 's3:PutObjectRetention', own, { 's3:object-lock-remaining-retention-days': '30' }, ['writer', 'watch', 'vault-admin', 'account-admin']],
+  ],
+  'Nothing that runs daily can end, replace or shorten one': [
+    ['overwrite in place', 's3:PutObject', own, { 's3:ObjectCreationOperation': 'true' }, []],
+    ['delete an object', 's3:DeleteObject', own, {}, ['vault-admin']],
+    ['delete a version', 's3:DeleteObjectVersion', own, {}, ['vault-admin']],
+    ['lift a governance lock', 's3:BypassGovernanceRetention', own, {}, ['vault-admin']],
+    ['lock far beyond the tier', 's3:PutObjectRetention', own, { 's3:object-lock-remaining-retention-days': '3650' }, []],
+    ['lock in compliance mode', 's3:PutObjectRetention', own, { 's3:object-lock-mode': 'COMPLIANCE', 's3:object-lock-remaining-retention-days': '20' }, []],
+    ['hold without an end', 's3:PutObjectLegalHold', own, {}, ['vault-admin']],
+    ['expire a committed backup', 's3:PutObjectTagging', own, tags('committed', 'expired'), ['pruner', 'vault-admin']],
+    ['make a committed backup pending', 's3:PutObjectTagging', own, tags('committed', 'pending'), ['vault-admin', 'account-admin']],
+    ['bring back what has expired', 's3:PutObjectTagging', own, tags('expired', 'committed'), ['vault-admin', 'account-admin']],
+    ['tag an old version', 's3:PutObjectVersionTagging', own, tags('committed', 'expired'), ['vault-admin']],
+    ['remove tags', 's3:DeleteObjectTagging', own, {}, ['vault-admin']],
+    ['encrypt anew with a key of its own', 's3:UpdateObjectEncryption', own, {}, ['vault-admin']],
+    ['upload under another key', 's3:PutObject', own, { ...write, 's3:x-amz-server-side-encryption': 'aws:kms', 's3:x-amz-server-side-encryption-aws-kms-key-id': 'arn:aws:kms:eu-central-1:111122223333:key/another' }, []],
+    ["upload under a customer's key", 's3:PutObject', own, { ...write, 's3:x-amz-server-side-encryption-customer-algorithm': 'AES256' }, []],
+  ],
+  'Proof cannot be forged by who makes backups': [
+    ['write a drill result', 's3:PutObject', result, write, ['drill', 'vault-admin', 'account-admin']],
+    ['write a tombstone', 's3:PutObject', tombstone, write, ['pruner', 'vault-admin', 'account-admin']],
+    ['leave evidence of a restore', 's3:PutObject', evidence, write, ['writer', 'drill', 'pruner', 'operator', 'vault-admin', 'account-admin']],
+  ],
+  'Reading': [
+    ['read a manifest of its own database', 's3:GetObject', manifest, {}, ['writer', 'drill', 'watch', 'pruner', 'operator', 'vault-admin', 'account-admin']],
+    ['read an artifact of its own database', 's3:GetObject', own, {}, ['drill', 'operator', 'vault-admin', 'account-admin']],
+    ['read an artifact of another database', 's3:GetObject', other, {}, ['operator', 'vault-admin', 'account-admin']],
+    ['decrypt it (S3 asks the key)', 'kms:Decrypt', 'key', viaS3, ['writer', 'drill', 'watch', 'pruner', 'operator']],
+    ['decrypt outside of S3', 'kms:Decrypt', 'key', {}, []],
+    ['thaw an archived artifact', 's3:RestoreObject', own, {}, ['operator', 'vault-admin', 'account-admin']],
+    ["read the database's password", 'secretsmanager:GetSecretValue', 'secret/bloom', { 'secretsmanager:resource/AllowRotationLambdaArn': 'rotation-function', 'aws:ResourceTag/backup-stack': 'backup-bloom-production' }, ['writer', 'rotation']],
+    ["read another database's password", 'secretsmanager:GetSecretValue', 'secret/analytics', {}, []],
+    ['read over plain HTTP', 's3:GetObject', own, { 'aws:SecureTransport': 'false' }, []],
+    ['read over TLS 1.1', 's3:GetObject', own, { 's3:TlsVersion': '1.1' }, []],
+  ],
+  'The guards themselves': [
+    ['change lifecycle rules', 's3:PutLifecycleConfiguration', 'vault', {}, ['vault-admin']],
+    ['change the bucket policy', 's3:PutBucketPolicy', 'vault', {}, ['vault-admin']],
+    ['remove the bucket policy', 's3:DeleteBucketPolicy', 'vault', {}, ['vault-admin']],
+    ['change replication', 's3:PutReplicationConfiguration', 'vault', {}, ['vault-admin']],
+    ['change the default lock', 's3:PutBucketObjectLockConfiguration', 'vault', {}, ['vault-admin']],
+    ['end the key', 'kms:ScheduleKeyDeletion', 'key', {}, ['vault-admin']],
+    ["change the key's policy", 'kms:PutKeyPolicy', 'key', {}, ['vault-admin']],
+    ['stop the trail', 'cloudtrail:StopLogging', 'trail', {}, ['vault-admin', 'account-admin']],
+    ['delete what the trail wrote', 's3:DeleteObjectVersion', 'trail-bucket/AWSLogs/111122223333/x.json.gz', {}, ['vault-admin']],
+    ['change the boundary', 'iam:CreatePolicyVersion', 'boundary', {}, ['vault-admin', 'account-admin']],
+    ['make a role without boundary', 'iam:CreateRole', 'new-role', {}, ['account-admin']],
+    ['make a role within the boundary', 'iam:CreateRole', 'new-role', { 'iam:PermissionsBoundary': 'boundary' }, ['ci-deploy', 'account-admin']],
+    ["change the operators' role", 'iam:PutRolePolicy', 'operator-role', {}, ['account-admin']],
+    ['deploy a function', 'lambda:UpdateFunctionCode', 'function', {}, ['ci-deploy', 'account-admin']],
+    ['write a policy document', 's3:PutObject', 'config/policy/new.json', {}, ['vault-admin', 'ci-deploy']],
+    ['delete a policy document', 's3:DeleteObject', 'config/policy/new.json', {}, ['vault-admin']],
+  ],
+}
+
+// Who may take a role: principal, what the session carries, and which roles. The first three columns are of a stack with kind: identity-center.
+export const trust = [
+  ['an operator of Identity Center', 'sso:BackupOperators', {}, { center: ['restore-operator', 'auditor'], users: [] }],
+  ['another permission set', 'sso:Developers', {}, { center: [], users: [] }],
+  ['an IAM user with MFA of the last hour', 'user:olivia', { 'aws:MultiFactorAuthPresent': 'true', 'aws:MultiFactorAuthAge': '60' }, { center: [], users: ['restore-operator', 'auditor'] }],
+  ['the same user with MFA of yesterday', 'user:olivia', { 'aws:MultiFactorAuthPresent': 'true', 'aws:MultiFactorAuthAge': '86000' }, { center: [], users: [] }],
+  ['the same user without MFA', 'user:olivia', { 'aws:MultiFactorAuthPresent': 'false' }, { center: [], users: [] }],
+  ['the same user with a long-term key', 'user:olivia', {}, { center: [], users: [] }],
+  ["a configured administrator's role", 'role:backup-administrator', {}, { center: ['vault-admin'], users: ['vault-admin'] }],
+  ["a writer's role", 'role:backup-bloom-production-writer-bloom', {}, { center: [], users: [] }],
+  ["continuous integration's deploy role", 'role:backup-bloom-production-ci-deploy', {}, { center: [], users: [] }],
+  ['an administrator of another account', 'foreign', {}, { center: [], users: [] }],
+]
