@@ -16,9 +16,9 @@ public sealed class CloudFixture : IAsyncLifetime
 {
     public const string Region = "eu-central-1";
     public const string Cluster = "backup-test";
-    public const string TaskDefinition = "backup-test-dump";
 
     private MotoServer? _moto;
+    private AwsCall? _aws;
     private IReadOnlyDictionary<string, string> _variables = new Dictionary<string, string>();
 
     public MotoServer Moto
@@ -33,11 +33,9 @@ public sealed class CloudFixture : IAsyncLifetime
     /// <summary>What AWS would set for a function.</summary>
     public IReadOnlyDictionary<string, string> Variables => _variables;
 
-    public AmazonSecretsManagerClient Secrets => new();
+    public AmazonSecretsManagerClient Secrets => new(MotoServer.Credentials, new AmazonSecretsManagerConfig { ServiceURL = Moto.Endpoint.ToString(), AuthenticationRegion = Region });
 
-    public AmazonCloudWatchClient Metrics => new();
-
-    public AwsCall Aws => new(MachineEnvironment.Read(), TimeProvider.System);
+    public AmazonCloudWatchClient Metrics => new(MotoServer.Credentials, new AmazonCloudWatchConfig { ServiceURL = Moto.Endpoint.ToString(), AuthenticationRegion = Region });
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -55,18 +53,11 @@ public sealed class CloudFixture : IAsyncLifetime
             ["AWS_EC2_METADATA_DISABLED"] = "true",
         };
         foreach (var (name, value) in _variables) Environment.SetEnvironmentVariable(name, value);
+        _aws = new AwsCall(MachineEnvironment.Read(), TimeProvider.System);
         await EcsAsync("CreateCluster", new JsonObject { ["clusterName"] = Cluster });
-        await EcsAsync("RegisterTaskDefinition", new JsonObject
-        {
-            ["family"] = TaskDefinition,
-            ["requiresCompatibilities"] = new JsonArray("FARGATE"),
-            ["cpu"] = "1024",
-            ["memory"] = "2048",
-            ["containerDefinitions"] = new JsonArray(new JsonObject { ["name"] = "backup", ["image"] = "backup", ["essential"] = true }),
-        });
     }
 
-    public Task<JsonObject> EcsAsync(string action, JsonObject body) => Aws.PostAsync("ecs", $"AmazonEC2ContainerServiceV20141113.{action}", body, CancellationToken.None);
+    public Task<JsonObject> EcsAsync(string action, JsonObject body) => _aws!.PostAsync("ecs", $"AmazonEC2ContainerServiceV20141113.{action}", body, CancellationToken.None);
 
     /// <summary>Environment variables that each task of this definition was started with, in no order.</summary>
     public async Task<IReadOnlyList<Dictionary<string, string>>> TasksAsync(string family)
@@ -113,7 +104,7 @@ public sealed class CloudFixture : IAsyncLifetime
         const string Arn = "arn:aws:lambda:eu-central-1:123456789012:function:nothing";
         try
         {
-            await Aws.PostPathAsync("lambda", "/2015-03-31/functions", new JsonObject
+            await _aws!.PostPathAsync("lambda", "/2015-03-31/functions", new JsonObject
             {
                 ["FunctionName"] = "nothing",
                 ["Runtime"] = "python3.11",

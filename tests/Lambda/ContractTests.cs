@@ -71,6 +71,11 @@ public sealed partial class ContractTests
         }
     }
 
+    [Fact]
+    public void The_functions_own_code_reads_no_environment() =>
+        Assert.DoesNotContain(Directory.EnumerateFiles(Path.Combine(Root, "functions/Lambda"), "*.cs", SearchOption.AllDirectories),
+            f => File.ReadAllText(f).Contains("EnvironmentVariable(", StringComparison.Ordinal));
+
     private static string FindRoot()
     {
         var folder = AppContext.BaseDirectory;

@@ -29,7 +29,8 @@ public sealed class OtherHandlerTests(PostgresFixture postgres, CloudFixture clo
         const string Increment = """{"database":"shop","kind":"incremental","scheduledTime":"2026-03-01T08:00:00Z"}""";
         var first = await deployed.Functions.Incremental(Deployment.Json(Increment), Deployment.Context());
         var second = await deployed.Functions.Incremental(Deployment.Json(Increment), Deployment.Context());
-        Assert.Equal((IncrementalResult.Committed, verified.Id), (first.Outcome, first.Base));
+        Assert.True(first.Outcome == IncrementalResult.Committed, deployed.Log);
+        Assert.Equal(verified.Id, first.Base);
         Assert.InRange(first.Rows!.Value, 100, 1100);
         Assert.Equal(IncrementalResult.NothingToDo, second.Outcome);
         Assert.Equal([1], await deployed.MetricAsync("IncrementalSuccess"));

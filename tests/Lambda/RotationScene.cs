@@ -40,7 +40,7 @@ internal sealed class RotationScene : IAsyncDisposable
         foreach (var sql in await RoleSql.ReadAsync(admin, Core.Model.Provider.Postgres, role, Cancel))
             if (!sql.StartsWith('\\')) await Database.SqlAsync(server.AdminUrl(database.Name), sql);
         await Database.SqlAsync(server.AdminUrl(database.Name), $"ALTER ROLE \"{role}\" PASSWORD 'first'; ALTER ROLE \"{role}_clone\" PASSWORD 'second'");
-        var deployed = await Deployment.MakeAsync(cloud, url: null, clock: new HurriedClock());
+        var deployed = await Deployment.MakeAsync(cloud, url: null);
         var scene = new RotationScene(cloud, server, database, deployed, role);
         await scene.EnableAsync();
         return scene;

@@ -23,10 +23,12 @@ public sealed class RotationHandler(PolicyBundle policies, SecretStore secrets, 
         var facts = await secrets.DescribeAsync(secret, call.Cancel);
         var database = policy.Databases.FirstOrDefault(d => d.Secret == facts.Name);
         call.About(database?.Name ?? facts.Name);
+        Guard(secret, token, facts);
+        if (facts.VersionIdsToStages[token].Contains(SecretStore.Current)) return new RotationResult(step, "current", "this rotation is done already");
         var isDone = false;
         try
         {
-            var result = await RunAsync(step, secret, token, facts, database, call.Cancel);
+            var result = await RunAsync(step, secret, token, database, call.Cancel);
             call.Log.Information($"{result.Step}: {result.Sentence}", ("role", result.Role));
             isDone = true;
             return result;
@@ -38,19 +40,14 @@ public sealed class RotationHandler(PolicyBundle policies, SecretStore secrets, 
         }
     }
 
-    private Task<RotationResult> RunAsync(string step, string secret, string token, DescribeSecretResponse facts, DatabasePolicy? database, CancellationToken cancel)
+    private Task<RotationResult> RunAsync(string step, string secret, string token, DatabasePolicy? database, CancellationToken cancel) => step switch
     {
-        Guard(secret, token, facts);
-        if (facts.VersionIdsToStages[token].Contains(SecretStore.Current)) return Task.FromResult(new RotationResult(step, "current", "this rotation is done already"));
-        return step switch
-        {
-            "createSecret" => steps.CreateAsync(secret, token, cancel),
-            "setSecret" => steps.SetAsync(secret, token, cancel),
-            "testSecret" => steps.TestAsync(secret, token, database, cancel),
-            "finishSecret" => steps.FinishAsync(secret, token, cancel),
-            _ => throw new BackupException(ErrorCode.UsageWrong, $"the step \"{step}\" is not known", "There are createSecret, setSecret, testSecret and finishSecret."),
-        };
-    }
+        "createSecret" => steps.CreateAsync(secret, token, cancel),
+        "setSecret" => steps.SetAsync(secret, token, cancel),
+        "testSecret" => steps.TestAsync(secret, token, database, cancel),
+        "finishSecret" => steps.FinishAsync(secret, token, cancel),
+        _ => throw new BackupException(ErrorCode.UsageWrong, $"the step \"{step}\" is not known", "There are createSecret, setSecret, testSecret and finishSecret."),
+    };
 
     /// <summary>Only what Secrets Manager itself began: nobody changes a password by inventing an event.</summary>
     private static void Guard(string secret, string token, DescribeSecretResponse facts)
