@@ -39,6 +39,9 @@ LINES = {
         "backup": f"{BACKUP} run --source '{url('bench')}' --vault s3://bench/ours --jobs {JOBS}",
         "restore": f"{BACKUP} restore latest --vault s3://bench/ours --target '{url('restored')}' --create --jobs {JOBS}",
         "table": f"{BACKUP} restore latest --vault s3://bench/ours --target '{url('restored')}' --create --table public.TABLE",
+        "full": f"{BACKUP} run --source '{url('bench')}' --vault s3://bench/full --jobs {JOBS}",
+        "off": f"{BACKUP} run --source '{url('bench')}' --vault s3://bench/off --jobs {JOBS} --fingerprint off",
+        "drill": f"{BACKUP} drill latest --vault s3://bench/ours --jobs {JOBS} --no-record --report '{WORK}/report'",
         "small": f"{BACKUP} run --source '{url('small')}' --vault '{WORK}/vault'",
         "list": f"{BACKUP} list --vault '{WORK}/vault' --output json",
     },
@@ -104,6 +107,16 @@ def compare_restores(sides, pairs):
             psql("DROP DATABASE restored")
             note(f"restore {side} {number + 1}: {run.wall:.1f} s")
             runs[side].append(run)
+    return runs
+
+
+def compare_fingerprints(pairs):
+    """Our own run with and without fingerprints, in the columns of ours and the peer."""
+    runs = {"ours": [], "peer": []}
+    for number in range(pairs):
+        for side, mode in (("ours", "full"), ("peer", "off")) if number % 2 else (("peer", "off"), ("ours", "full")):
+            runs[side].append(timed("ours", mode))
+            note(f"fingerprints {mode} {number + 1}: {runs[side][-1].wall:.1f} s")
     return runs
 
 
@@ -195,7 +208,7 @@ def machine(pairs):
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--pairs", type=int, default=5)
-    arguments.add_argument("--only", default="backup,restore,table,list")
+    arguments.add_argument("--only", default="backup,restore,fingerprint,drill,table,list")
     arguments.add_argument("--peer-only", action="store_true")
     arguments.add_argument("--write", action="store_true")
     options = arguments.parse_args()
@@ -206,6 +219,12 @@ def main():
     table = block("backup", backups) if "backup" in parts else []
     if "restore" in parts:
         table += block("restore", compare_restores(sides, options.pairs))
+    if "fingerprint" in parts and not options.peer_only:
+        found = compare_fingerprints(options.pairs)
+        table += [row("run with all fingerprints (left) and with none (right): wall time", found, lambda run: run.wall, seconds),
+                  row("run with all fingerprints (left) and with none (right): CPU of the command", found, lambda run: run.cpu, seconds)]
+    if "drill" in parts and not options.peer_only:
+        table.append(row("drill of the whole database, every row compared", {"ours": [timed("ours", "drill")]}, lambda run: run.wall, seconds))
     if "table" in parts:
         for name in ("events", "users"):
             found = {side: [one_table(side, name)] for side in sides}

@@ -95,10 +95,6 @@ public sealed class VaultScan
             if (!_folders.TryGetValue(prefix, out var folder)) _folders[prefix] = folder = new BackupFolder(prefix, tier, id);
             if (folder.Add(item.Key[prefix.Length..], item)) return;
         }
-        else if (VaultKeys.IsAudit(item.Key))
-        {
-            return;
-        }
 
         if (EvidenceTrail.Holds(item.Key)) return;
         UnknownCount++;

@@ -27,12 +27,6 @@ public static class VaultKeys
     /// <summary>The evidence trail of one database, with a final '/'.</summary>
     public static string AuditPrefix(string environment, string database) => $"{AuditPrefix(environment)}{Escape(database)}/";
 
-    public static bool IsAudit(string key)
-    {
-        ArgumentNullException.ThrowIfNull(key);
-        return key.Split('/', 3) is [_, AuditFolder, _];
-    }
-
     public static string EnvironmentOf(string key) => Unescape(key[..key.IndexOf('/', StringComparison.Ordinal)]);
 
     public static IReadOnlyList<string> DatabasePrefixes(string environment, string database) =>
