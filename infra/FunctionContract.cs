@@ -33,11 +33,9 @@ public static class FunctionContract
     /// <summary>In the image: runs the handler of <see cref="Handler"/> once with the event of <see cref="TaskEvent"/> and ends with its exit code.</summary>
     public const string TaskEntryPoint = "/usr/local/bin/backup-task";
 
-    /// <summary>Watch only: what it looks at, starts and tells.</summary>
+    /// <summary>Watch only: what it looks at, starts and tries.</summary>
     public const string CopyBucket = "BACKUP_COPY_BUCKET";
     public const string PruneFunction = "BACKUP_PRUNE_FUNCTION";
-    public const string CriticalTopic = "BACKUP_CRITICAL_TOPIC";
-    public const string NoticeTopic = "BACKUP_NOTICE_TOPIC";
     public const string TestAlarm = "BACKUP_TEST_ALARM";
 
     public const string Dump = "Dump";

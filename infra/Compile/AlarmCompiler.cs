@@ -15,6 +15,15 @@ public static class AlarmCompiler
     /// <summary>A run may take this long past its time before it is missing.</summary>
     private const double GraceHours = 2;
 
+    /// <summary>S3 copies within minutes, and Watch compares once a day.</summary>
+    private const int CopyHours = 24;
+
+    /// <summary>More chunks than this has only a backup of some hundred gigabytes.</summary>
+    private const int ObjectsOfBackup = 1000;
+
+    /// <summary>An alarm takes 20 queries; this leaves room for the expression and a sum.</summary>
+    private const int MostMetrics = 15;
+
     public static IReadOnlyList<AlarmSpec> Alarms(Names names, Policy policy, string? copyBucket, bool trail, bool rotation)
     {
         ArgumentNullException.ThrowIfNull(names);
@@ -163,22 +172,23 @@ public static class AlarmCompiler
 
     private static IEnumerable<AlarmSpec> Copy(Names names, Policy policy, string copyBucket)
     {
-        // More than ten databases do not fit into one alarm's metrics; there Watch publishes the sum without a database.
-        var few = policy.Databases.Count <= 10;
-        yield return new AlarmSpec
+        var parts = policy.Databases.Chunk(MostMetrics).ToList();
+        for (var part = 0; part < parts.Count; part++)
         {
-            Name = "copy-incomplete",
-            Description = "Objects are missing in the copy, or cannot be compared.",
-            Topic = AlarmTopic.Chat,
-            Metrics = few
-                ? [.. policy.Databases.Select(d => Of(policy, "S3SyncErrors", "Sum", d.Name))]
-                : [Sum(Namespace, "S3SyncErrors", "Sum", ("Environment", policy.Environment))],
-            Expression = few ? string.Join(" + ", policy.Databases.Select((_, i) => $"FILL(m{i + 1}, 0)")) : null,
-            Comparison = "GreaterThanOrEqualToThreshold",
-            Threshold = 1,
-            PeriodSeconds = Hour,
-            Missing = "notBreaching",
-        };
+            yield return new AlarmSpec
+            {
+                Name = part == 0 ? "copy-incomplete" : $"copy-incomplete-{part + 1}",
+                Description = $"The copy has lacked a backup for more than {CopyHours} hours.",
+                Topic = AlarmTopic.Chat,
+                Metrics = [.. parts[part].Select(d => Of(policy, "S3SyncLag", "Maximum", d.Name))],
+                Expression = $"MAX([{string.Join(", ", parts[part].Select((_, i) => $"FILL(m{i + 1}, 0)"))}])",
+                Comparison = "GreaterThanThreshold",
+                Threshold = CopyHours,
+                PeriodSeconds = Hour,
+                Missing = "ignore",
+            };
+        }
+
         yield return new AlarmSpec
         {
             Name = "copy-refused",
@@ -194,24 +204,29 @@ public static class AlarmCompiler
 
     public const string ReplicationRule = "copy";
 
-    // The trail counts the tags that were set, Prune says before how many it will set: a stolen role that tags more is seen within the hour.
-    private static AlarmSpec TooManyTags(Names names, Policy policy) => new()
+    // The trail counts the tags that were set, Prune says how many backups it ended. A stolen role that tags and says nothing is seen within the hour.
+    private static AlarmSpec TooManyTags(Names names, Policy policy)
     {
-        Name = "too-many-expired",
-        Description = "More objects were tagged as expired than Prune planned. There are 14 days to bring them back: see docs/security.md.",
-        Topic = AlarmTopic.Critical,
-        Metrics =
-        [
-            Sum("AWS/Events", "MatchedEvents", "Sum", ("RuleName", $"{names.Stem}-expiry-tags")),
-            Sum(Namespace, "PruneTagged", "Sum", ("Environment", policy.Environment)),
-        ],
-        Expression = "FILL(m1, 0) - FILL(m2, 0)",
-        Comparison = "GreaterThanThreshold",
-        Threshold = 0,
-        // A day: events arrive minutes after the tags, and an hour's end may fall between.
-        PeriodSeconds = 24 * Hour,
-        Missing = "notBreaching",
-    };
+        // With more databases than an alarm has room for, only the sum of tags can be judged.
+        var databases = policy.Databases.Count <= MostMetrics ? policy.Databases : [];
+        return new AlarmSpec
+        {
+            Name = "too-many-expired",
+            Description = "More objects were tagged as expired than Prune's count explains. There are 14 days to bring them back: see docs/security.md.",
+            Topic = AlarmTopic.Critical,
+            Metrics =
+            [
+                Sum("AWS/Events", "MatchedEvents", "Sum", ("RuleName", $"{names.Stem}-expiry-tags")),
+                .. databases.Select(d => Of(policy, "PruneExpired", "Sum", d.Name)),
+            ],
+            Expression = string.Concat(databases.Select((_, i) => $" - {ObjectsOfBackup} * FILL(m{i + 2}, 0)").Prepend("FILL(m1, 0)")),
+            Comparison = "GreaterThanThreshold",
+            Threshold = databases.Count > 0 ? 0 : ObjectsOfBackup * policy.Databases.Count,
+            // A day: events arrive minutes after the tags, and an hour's end may fall between.
+            PeriodSeconds = 24 * Hour,
+            Missing = "notBreaching",
+        };
+    }
 
     private static MetricRef Of(Policy policy, string metric, string statistic, string database) =>
         Sum(Namespace, metric, statistic, ("Environment", policy.Environment), ("Database", database));

@@ -56,7 +56,7 @@ public static class WorkerPolicies
         ];
     }
 
-    /// <summary>Judges from outside: reads facts and ages, repairs locks, starts Prune, tells people. No artifact, no password.</summary>
+    /// <summary>Judges from outside: reads facts and ages, repairs locks, starts Prune, sends the test page. No artifact, no password.</summary>
     public static IEnumerable<Statement> Watch(Names names, Made made, string? copyBucket)
     {
         ArgumentNullException.ThrowIfNull(names);
@@ -77,7 +77,6 @@ public static class WorkerPolicies
             // The tag stands for a list that would outgrow the policy with many databases. Describing shows no value.
             Allow("SecretsHaveValues", ["secretsmanager:DescribeSecret"], [names.Arn("secretsmanager", "secret:*")])
                 .When("StringEquals", $"aws:ResourceTag/{Grants.StackTag}", names.Stem),
-            Allow("Tell", ["sns:Publish", "sns:ListSubscriptionsByTopic"], [names.TopicArn("critical"), names.TopicArn("notice")]),
             Allow("TestPage", ["cloudwatch:SetAlarmState"], [names.AlarmArn($"{names.Stem}-test-page")]),
             Allow("StartPrune", ["lambda:InvokeFunction"], [names.FunctionArn(names.Function("prune", null))]),
             .. Common(names, Names.LogGroup(names.Function("watch", null))),

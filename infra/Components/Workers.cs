@@ -112,8 +112,6 @@ public sealed class Workers : ComponentResource
 
         if (spec.Verb != FunctionContract.Watch) yield break;
         yield return (FunctionContract.PruneFunction, _args.Names.Function("prune", null));
-        yield return (FunctionContract.CriticalTopic, _args.Names.TopicArn("critical"));
-        yield return (FunctionContract.NoticeTopic, _args.Names.TopicArn("notice"));
         yield return (FunctionContract.TestAlarm, $"{_args.Names.Stem}-test-page");
         if (_args.CopyBucket is { } copy) yield return (FunctionContract.CopyBucket, copy);
         foreach (var (variable, url) in _args.NotifyUrls) yield return (variable, url);

@@ -3,6 +3,9 @@ using System.Text.Json.Nodes;
 using Backup.Infra.Settings;
 using YamlDotNet.Serialization;
 
+// Pulumi keeps the running program in one place per process.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
 namespace Backup.Infra.Tests;
 
 /// <summary>The stacks of the repository, read as Pulumi would hand them to the program: each structured value as JSON.</summary>

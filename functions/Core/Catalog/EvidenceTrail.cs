@@ -55,6 +55,14 @@ public sealed class EvidenceTrail(IVault vault, string environment, string datab
             forks);
     }
 
+    /// <summary>True for the key of an entry of any trail.</summary>
+    public static bool Holds(string key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        var parts = key.Split('/');
+        return parts.Length == 4 && parts[1] == VaultKeys.AuditFolder && EvidenceName.TryParse(key, out _);
+    }
+
     /// <summary>Every trail of the vault, or of one environment or database.</summary>
     public static async Task<IReadOnlyList<EvidenceTrail>> FindAsync(IVault vault, string? environment, string? database, CancellationToken cancel)
     {

@@ -100,6 +100,7 @@ public sealed class VaultScan
             return;
         }
 
+        if (EvidenceTrail.Holds(item.Key)) return;
         UnknownCount++;
         if (_unknown.Count < MostUnknown) _unknown.Add(item);
     }

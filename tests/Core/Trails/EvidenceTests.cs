@@ -34,6 +34,9 @@ public sealed class EvidenceTests : IDisposable
         Assert.Null(chain.Items[0].Entry!.Previous);
         Assert.EndsWith($"-{chain.Items[2].Entry!.Previous}.json", chain.Items[1].Key, StringComparison.Ordinal);
         Assert.Empty(await new BackupCatalog(Vault).ListAsync(null, null, Cancel)); // the catalog does not take it for backups
+        await MadeUp.PutAsync(Vault, "test/audit/bloom/strange.json", [1], ObjectState.Committed);
+        Assert.Equal("test/audit/bloom/strange.json", Assert.Single((await VaultScan.ReadAsync(Vault, ["test/"], Cancel)).Unknown).Key); // nor the watch for strangers
+        Assert.Equal("it is not an entry of the trail", Assert.Single((await ReadAsync()).Items, i => i.Problem is not null).Problem);
         Assert.Empty(_said);
     }
 
