@@ -54,7 +54,7 @@ public sealed class OneShot(IServiceProvider services)
         nameof(Functions.Incremental) => Answer(await Calls.RunAsync(call, c => Get<IncrementalHandler>().HandleAsync(Json(text), c), IncrementalResult.Fail),
             LambdaJson.Default.IncrementalResult, r => r.Outcome == IncrementalResult.Failed),
         nameof(Functions.Verify) => Answer(await Calls.RunAsync(call, c => Get<VerifyHandler>().HandleAsync(Json(text), c), VerifyEventResult.Fail),
-            LambdaJson.Default.VerifyEventResult, r => r.Outcome is VerifyEventResult.Failed or VerifyEventResult.Different),
+            LambdaJson.Default.VerifyEventResult, r => r.Outcome is not VerifyEventResult.Passed),
         _ => throw new BackupException(ErrorCode.UsageWrong, $"{Settings.HandlerVariable} is \"{function}\"",
             $"A task runs {nameof(Functions.Dump)}, {nameof(Functions.Incremental)} or {nameof(Functions.Verify)}."),
     };

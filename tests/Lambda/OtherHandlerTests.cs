@@ -35,6 +35,14 @@ public sealed class OtherHandlerTests(PostgresFixture postgres, CloudFixture clo
         Assert.Equal(IncrementalResult.NothingToDo, second.Outcome);
         Assert.Equal([1], await deployed.MetricAsync("IncrementalSuccess"));
 
+        const string Drill = """{"database":"shop","backup":"latest","level":"restore","scheduledTime":"2026-03-01T09:00:00Z"}""";
+        var given = await deployed.Functions.Verify(Deployment.Json(Drill), Deployment.Context());
+        Assert.Equal(VerifyEventResult.HandedOver, given.Outcome);
+        var (code, drilled, output) = await deployed.RunTaskAsync(Assert.Single(await cloud.TasksAsync(deployed.TaskDefinition)));
+        Assert.True(code == 0, output);
+        Assert.Equal((VerifyEventResult.Passed, verified.Id), ((string?)drilled["outcome"], (string?)drilled["id"]));
+        Assert.Equal([1], await deployed.MetricAsync("DrillSuccess"));
+
         var damaged = (await deployed.BackupsAsync()).Single(b => b.Tier != Tier.Incremental).Manifest!.Artifacts[0].Key;
         await cloud.Moto.Client.PutObjectAsync(new Amazon.S3.Model.PutObjectRequest { BucketName = deployed.VaultBucket, Key = damaged, ContentBody = "something else" }, Cancel);
         var different = await deployed.Functions.Verify(Deployment.Json("""{"database":"shop"}"""), Deployment.Context());

@@ -50,6 +50,13 @@ public static class RunnerChoice
     /// <summary>Of the function's 15 minutes, what a forecast may fill; the rest is for a bad day.</summary>
     public static readonly TimeSpan Comfortable = TimeSpan.FromMinutes(8);
 
+    /// <summary>The same for a proof. A restore wants a disk and nobody's deadline, whatever it weighs.</summary>
+    public static string? WhyElsewhere(VerifyLevel level, Manifest? manifest)
+    {
+        if (level == VerifyLevel.Restore) return "a drill restores the whole backup";
+        return manifest is null || RunForecast.OfReading(manifest) is not { } forecast || forecast.Expected <= Comfortable ? null : TooLong(forecast);
+    }
+
     /// <summary>Why the run should be handed over, or null when it should be made here.</summary>
     /// <param name="database">Its <see cref="DatabasePolicy.Runner"/> decides where it is not auto.</param>
     /// <param name="onlyIpv6">The host has no IPv4 address; functions have no IPv6.</param>
@@ -62,9 +69,11 @@ public static class RunnerChoice
             Runner.Lambda => null,
             Runner.Fargate => "the policy says runner: fargate",
             _ when onlyIpv6 => "the database's host has only IPv6 addresses, which functions cannot reach",
-            _ when forecast?.Expected > Comfortable => string.Create(CultureInfo.InvariantCulture,
-                $"it is expected to take {forecast.Expected.TotalMinutes:0} minutes ({forecast.Basis}), more than {Comfortable.TotalMinutes:0}"),
+            _ when forecast?.Expected > Comfortable => TooLong(forecast),
             _ => null,
         };
     }
+
+    private static string TooLong(RunForecast forecast) => string.Create(CultureInfo.InvariantCulture,
+        $"it is expected to take {forecast.Expected.TotalMinutes:0} minutes ({forecast.Basis}), more than {Comfortable.TotalMinutes:0}");
 }

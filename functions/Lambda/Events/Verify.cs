@@ -1,5 +1,6 @@
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Operations.Drills;
 using Backup.Lambda.Hosting;
 
 namespace Backup.Lambda.Events;
@@ -12,7 +13,7 @@ public sealed record VerifyEvent
     /// <summary>latest, an id, or a UTC time. latest when it is not said.</summary>
     public string? Backup { get; init; }
 
-    /// <summary>checksum or archive. checksum when it is not said.</summary>
+    /// <summary>checksum, archive, or restore, which is a drill with the policy's checks. checksum when it is not said.</summary>
     public string? Level { get; init; }
 
     /// <summary>The schedule's own time, for the log.</summary>
@@ -26,6 +27,7 @@ public sealed record VerifyEventResult
 {
     public const string Passed = "passed";
     public const string Different = "different";
+    public const string CouldNotVerify = "could not verify";
     public const string HandedOver = "handed over";
     public const string Failed = "failed";
 
@@ -35,6 +37,9 @@ public sealed record VerifyEventResult
     public int? Objects { get; init; }
     public long? StoredBytes { get; init; }
     public double? Seconds { get; init; }
+
+    /// <summary>Drills: whether the promised recovery time was kept.</summary>
+    public bool? RtoMet { get; init; }
     public IReadOnlyList<Finding>? Findings { get; init; }
     public string? Reason { get; init; }
     public string? Task { get; init; }
@@ -47,7 +52,7 @@ public sealed record VerifyEventResult
         ArgumentNullException.ThrowIfNull(result);
         return new VerifyEventResult
         {
-            Outcome = result.Passed ? Passed : Different,
+            Outcome = Word(result.Verdict),
             Id = result.Id,
             Level = result.Level,
             Objects = result.Objects,
@@ -56,4 +61,21 @@ public sealed record VerifyEventResult
             Findings = result.Findings,
         };
     }
+
+    public static VerifyEventResult Of(DrillReport report)
+    {
+        ArgumentNullException.ThrowIfNull(report);
+        return new VerifyEventResult
+        {
+            Outcome = Word(report.Verdict),
+            Id = report.Id,
+            Level = VerifyLevel.Restore,
+            StoredBytes = report.Backup.StoredBytes,
+            Seconds = report.Seconds.Total,
+            RtoMet = report.Rto?.Met,
+            Findings = report.Findings,
+        };
+    }
+
+    private static string Word(Verdict verdict) => verdict switch { Verdict.Pass => Passed, Verdict.Fail => Different, _ => CouldNotVerify };
 }

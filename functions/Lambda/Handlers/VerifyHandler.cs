@@ -3,7 +3,10 @@ using Backup.Core.Catalog;
 using Backup.Core.Machine;
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Operations.Drills;
+using Backup.Core.Policies;
 using Backup.Core.Postgres;
+using Backup.Core.Signals;
 using Backup.Core.Storage;
 using Backup.Lambda.Aws;
 using Backup.Lambda.Events;
@@ -11,8 +14,8 @@ using Backup.Lambda.Hosting;
 
 namespace Backup.Lambda.Handlers;
 
-/// <summary>Event → proof of one backup, here or in a task. Knows no password of the source.</summary>
-public sealed class VerifyHandler(Settings settings, MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, PolicyBundle policies, HandOver handOver)
+/// <summary>Event → proof of one backup, here or in a task. Knows no password of the source. Drills are counted.</summary>
+public sealed class VerifyHandler(Settings settings, MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, PolicyBundle policies, HandOver handOver, Figures figures)
 {
     public async Task<VerifyEventResult> HandleAsync(JsonElement json, Invocation call)
     {
@@ -25,18 +28,42 @@ public sealed class VerifyHandler(Settings settings, MachineEnvironment machine,
         var entries = await new BackupCatalog(vault).ListAsync(policy.Environment, database.Name, call.Cancel);
         var entry = BackupSelector.Choose([.. entries.Where(x => x.Tier != Tier.Incremental || x.Id.ToString() == e.Backup)], e.Backup ?? "latest", vault.Name);
         call.About(database.Name, entry.Id.ToString());
-        if (!e.HandedOver && handOver.IsPossible && entry.Manifest is { } m && RunForecast.OfReading(m) is var forecast && forecast.Expected > RunnerChoice.Comfortable)
-            return await GiveAwayAsync(call, e, entry, $"it is expected to take {forecast.Expected.TotalMinutes:0} minutes ({forecast.Basis})");
+        if (!e.HandedOver && handOver.IsPossible && RunnerChoice.WhyElsewhere(level, entry.Manifest) is { } reason) return await GiveAwayAsync(call, e, entry, reason);
         try
         {
-            var result = await new VerifyBackup(machine, clock, installations, call.Steps).ExecuteAsync(vault, entry, level, record: true, call.Cancel);
-            foreach (var finding in result.Findings) call.Log.Error(finding.Sentence, ("code", finding.Code), ("subject", finding.Subject), ("nextStep", finding.NextStep));
-            call.Log.Information(result.Passed ? "passed" : "different", ("objects", result.Objects), ("storedBytes", result.StoredBytes), ("seconds", result.Seconds));
-            return VerifyEventResult.Of(result);
+            var result = level == VerifyLevel.Restore
+                ? await DrillAsync(policy, database, vault, entry, call)
+                : VerifyEventResult.Of(await new VerifyBackup(machine, clock, installations, call.Steps).ExecuteAsync(vault, entry, level, record: true, call.Cancel));
+            foreach (var finding in result.Findings ?? []) call.Log.Warning(finding.Sentence, ("code", finding.Code), ("subject", finding.Subject), ("nextStep", finding.NextStep));
+            call.Log.Information(result.Outcome, ("objects", result.Objects), ("storedBytes", result.StoredBytes), ("seconds", result.Seconds));
+            return result;
         }
         catch (OperationCanceledException) when (call.IsOverdue && !e.HandedOver && handOver.IsPossible)
         {
             return await GiveAwayAsync(call, e, entry, "it was not done before the function's time was over");
+        }
+    }
+
+    private async Task<VerifyEventResult> DrillAsync(Policy policy, DatabasePolicy database, IVault vault, CatalogEntry entry, Invocation call)
+    {
+        DrillReport? report = null;
+        try
+        {
+            report = await new RunDrill(machine, clock, installations, call.Steps).ExecuteAsync(new DrillRequest
+            {
+                Vault = vault,
+                Backup = entry,
+                Checks = database.Checks,
+                IgnoreExtensions = policy.Drill?.IgnoreExtensions ?? [],
+                Rto = policy.Objectives?.Rto,
+                Jobs = database.Jobs,
+            }, call.Cancel);
+            return VerifyEventResult.Of(report);
+        }
+        finally
+        {
+            Metric Of(MetricName name, double value) => new(name, value, policy.Environment, database.Name, clock.GetUtcNow());
+            await figures.EmitAsync([Of(MetricName.DrillSuccess, report?.Verdict == Verdict.Pass ? 1 : 0), .. report is null ? (Metric[])[] : [Of(MetricName.DrillDuration, report.Seconds.Total)]], call);
         }
     }
 

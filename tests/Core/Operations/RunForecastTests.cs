@@ -38,5 +38,13 @@ public sealed class RunForecastTests
         Assert.NotNull(RunnerChoice.WhyElsewhere(_auto with { Runner = Runner.Fargate }, false, null));
     }
 
+    [Fact]
+    public void A_drill_goes_elsewhere_and_a_proof_that_reads_much_too()
+    {
+        Assert.NotNull(RunnerChoice.WhyElsewhere(VerifyLevel.Restore, _golden));
+        Assert.Null(RunnerChoice.WhyElsewhere(VerifyLevel.Archive, _golden));
+        Assert.NotNull(RunnerChoice.WhyElsewhere(VerifyLevel.Archive, _golden with { Totals = _golden.Totals with { StoredBytes = 30_000_000_000 } }));
+    }
+
     private static Manifest Last(int seconds) => _golden with { FinishedAt = _golden.StartedAt.AddSeconds(seconds) };
 }
