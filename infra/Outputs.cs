@@ -27,7 +27,7 @@ internal static class Outputs
             // Event, not a synchronous call: the command line gives up after a minute and would start a second run.
             ["backupNow"] = $"aws lambda invoke --function-name {names.Function("dump", first.Name)} --invocation-type Event --cli-binary-format raw-in-base64-out "
                 + $"--payload '{{\"database\":\"{first.Name}\",\"kind\":\"manual\",\"requestId\":\"by-hand-1\"}}' /dev/stdout",
-            ["listBackups"] = $"backup list --vault {vault} --environment {policy.Environment}",
+            ["listBackups"] = $"backup list --vault {vault}",
             ["restoreLatest"] = $"backup restore latest --vault {vault} --database {first.Name} --target \"$TARGET_URL\"",
         };
     }

@@ -55,7 +55,8 @@ public static class AlarmCompiler
             Name = $"{name}-backup-failed",
             Description = $"The last backup of {database.Name} failed. See the function's log; the next success closes this.",
             Topic = AlarmTopic.Critical,
-            Metrics = [Metric("BackupSuccess", "Minimum")],
+            // Maximum: a retry that succeeds within the period has mended it.
+            Metrics = [Metric("BackupSuccess", "Maximum")],
             Comparison = "LessThanThreshold",
             Threshold = 1,
             PeriodSeconds = 300,
@@ -111,7 +112,7 @@ public static class AlarmCompiler
             Name = $"{name}-drill-failed",
             Description = $"The last restore drill of {database.Name} did not pass: do not rely on its backups until it does.",
             Topic = AlarmTopic.Critical,
-            Metrics = [Metric("DrillSuccess", "Minimum")],
+            Metrics = [Metric("DrillSuccess", "Maximum")],
             Comparison = "LessThanThreshold",
             Threshold = 1,
             PeriodSeconds = 300,

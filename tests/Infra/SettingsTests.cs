@@ -35,7 +35,7 @@ public sealed class SettingsTests
         var problems = Problems(policy, new()
         {
             ["account"] = "1234",
-            ["vaultAdmins"] = """["arn:aws:iam::111122223333:user/anna"]""",
+            ["vaultAdmins"] = """["arn:aws:iam::111122223333:user/backup-admin"]""",
             ["operators"] = """{"kind": "everybody", "principals": []}""",
             ["github"] = "example/repo",
             ["image"] = "repo:latest",

@@ -27,6 +27,22 @@ public static class ObjectLock
         }
     }
 
+    /// <summary>As the other, for a run, which an old lock must never keep from making a new backup.</summary>
+    public static async Task RepairAsync(IVault vault, IEnumerable<CatalogEntry> entries, TimeProvider clock, Action<string> say, CancellationToken cancel)
+    {
+        foreach (var entry in entries)
+        {
+            try
+            {
+                foreach (var repaired in await RepairAsync(vault, [entry], clock, cancel)) say($"completed the lock of {repaired}");
+            }
+            catch (BackupException e)
+            {
+                say($"warning: the lock of {entry.Id} could not be completed: {e.Message}");
+            }
+        }
+    }
+
     /// <summary>Locks every committed backup whose lock was promised and is not in place. Returns their ids.</summary>
     public static async Task<IReadOnlyList<BackupId>> RepairAsync(
         IVault vault, IEnumerable<CatalogEntry> entries, TimeProvider clock, CancellationToken cancel)

@@ -29,7 +29,7 @@ public sealed class PruneHandler(MachineEnvironment machine, TimeProvider clock,
                 var report = await new PruneBackups(machine, clock, call.Steps).ExecuteAsync(request, call.Cancel);
                 done.Add(PrunedDatabase.Of(report));
                 call.Log.Information(report.Stopped ?? (e.DryRun ? "would expire" : "expired"), ("expired", report.Expired), ("of", report.Backups.Count));
-                if (!e.DryRun) await figures.EmitAsync([new Metric(MetricName.PruneExpired, report.Expired, policy.Environment, request.Database, clock.GetUtcNow())], call);
+                if (!e.DryRun) await figures.EmitAsync([new Metric(MetricName.PruneExpired, report.Expired + report.Finished.Count + report.Leftovers.Count, policy.Environment, request.Database, clock.GetUtcNow())], call);
             }
             catch (BackupException x)
             {

@@ -56,7 +56,7 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
         await using var claim = await request.Vault.ClaimAsync(VaultKeys.WriterPrefixes(request.Environment, request.Database.Name, increments: true), cancel);
         var catalog = new BackupCatalog(request.Vault);
         var entries = await catalog.ListAsync(request.Environment, request.Database.Name, cancel);
-        foreach (var repaired in await ObjectLock.RepairAsync(request.Vault, entries.Where(e => e.Id.IsIncrement), clock, cancel)) Step($"completed the lock of {repaired}");
+        await ObjectLock.RepairAsync(request.Vault, entries.Where(e => e.Id.IsIncrement), clock, Step, cancel);
         if (entries.FirstOrDefault(e => e.Id == id) is { } done)
             return new IncrementReport { Outcome = IncrementOutcome.AlreadyDone, Id = id, Manifest = done.Manifest, Prefix = done.Prefix };
         var basis = IncrementChain.NewestBase(entries)?.Manifest ?? throw new BackupException(ErrorCode.BackupNotFound,
