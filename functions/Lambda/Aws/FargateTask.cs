@@ -14,7 +14,7 @@ namespace Backup.Lambda.Aws;
 public sealed class FargateTask(AwsCall aws, Settings settings, TimeProvider clock)
 {
     private const int Attempts = 5;
-    private static readonly TimeSpan _firstPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _firstPause = TimeSpan.FromSeconds(1.5);
 
     public bool IsAvailable => settings.Fargate is not null;
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Backup.Core.Model;
 using Backup.Core.Postgres;
 using Backup.Lambda.Aws;
 using Backup.Lambda.Hosting;
@@ -26,9 +27,16 @@ public sealed class HandOver(FargateTask tasks)
     {
         ArgumentNullException.ThrowIfNull(call);
         using var limit = new CancellationTokenSource(_limit); // the call's own time may be over already
-        var task = await tasks.StartAsync(call.Function, $"{call.Function}/{identity}", JsonSerializer.Serialize(marked, type), limit.Token);
-        call.Log.Information($"handed over: {reason}", ("task", task));
-        return task;
+        try
+        {
+            var task = await tasks.StartAsync(call.Function, $"{call.Function}/{identity}", JsonSerializer.Serialize(marked, type), limit.Token);
+            call.Log.Information($"handed over: {reason}", ("task", task));
+            return task;
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new BackupException(ErrorCode.RunnerUnavailable, $"no task could be started within {_limit.TotalSeconds:0} s", "Invoke the function again; see whether ECS answers.", e) { IsTransient = true };
+        }
     }
 
     /// <summary>True when the host has addresses and all are of IPv6. What cannot be resolved is left to the connection, which says why.</summary>
