@@ -21,7 +21,7 @@ public static class DrillVerb
         var noRecord = new Option<bool>("--no-record") { Description = "Do not write the result into the vault." };
         var command = new Command("drill", "Restore a backup into a throw-away PostgreSQL, compare everything, ask the policy's questions, measure the time.")
         {
-            which, folder, jobs, noRecord, o.Vault, o.Stack, o.Policy, o.Database, o.Output,
+            which, folder, jobs, noRecord, o.Vault, o.Stack, o.Policy, o.Environment, o.Database, o.Output,
         };
         command.SetAction(async (parsed, cancel) =>
         {

@@ -39,7 +39,7 @@ public static class ListVerb
     {
         ArgumentNullException.ThrowIfNull(context);
         var o = context.Options;
-        var command = new Command("list", "List the backups of a vault.") { o.Vault, o.Stack, o.Policy, o.Database, o.Output };
+        var command = new Command("list", "List the backups of a vault.") { o.Vault, o.Stack, o.Policy, o.Environment, o.Database, o.Output };
         command.SetAction(async (parsed, cancel) =>
         {
             var place = Place.Of(context, parsed);

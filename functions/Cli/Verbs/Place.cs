@@ -23,7 +23,7 @@ public sealed class Place
     private readonly string? _vaultRelativeTo;
     private readonly string? _source;
 
-    private Place(VerbContext context, Policy? policy, string? vault, string? vaultRelativeTo, string? source, string? database)
+    private Place(VerbContext context, Policy? policy, string? vault, string? vaultRelativeTo, string? source, string? database, string? environment)
     {
         _context = context;
         Policy = policy;
@@ -31,12 +31,13 @@ public sealed class Place
         _vaultRelativeTo = vaultRelativeTo;
         _source = source;
         Database = database;
+        Environment = policy?.Environment ?? environment;
     }
 
     public Policy? Policy { get; }
 
     /// <summary>Null = every environment in the vault.</summary>
-    public string? Environment => Policy?.Environment;
+    public string? Environment { get; }
 
     public static Place Of(VerbContext context, ParseResult parsed)
     {
@@ -47,7 +48,7 @@ public sealed class Place
         var policy = path is null ? null : PolicyReader.ReadFileOrThrow(path);
         var vault = parsed.GetValue(options.Vault);
         return new Place(context, policy, vault ?? policy?.Vault, vault is null && path is not null ? Path.GetDirectoryName(path) : context.Machine.WorkingFolder,
-            parsed.GetValue(options.Source), parsed.GetValue(options.Database));
+            parsed.GetValue(options.Source), parsed.GetValue(options.Database), parsed.GetValue(options.Environment));
     }
 
     /// <summary>The one that --database names; null = all.</summary>

@@ -3,6 +3,7 @@ using System.Globalization;
 using Backup.Core.Catalog;
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Operations.Increments;
 using Backup.Core.Postgres;
 using Backup.Core.Storage;
 
@@ -35,7 +36,7 @@ public static class RestoreVerb
         var thawDays = new Option<int>("--thaw-days") { Description = "How long the thawed copies stay.", HelpName = "N", DefaultValueFactory = _ => 7 };
         var command = new Command("restore", "Restore a backup.")
         {
-            which, target, create, clean, tables, jobs, noOwner, allow, compare, noIncrements, thaw, thawDays, o.Vault, o.Stack, o.Policy, o.Database, o.Output,
+            which, target, create, clean, tables, jobs, noOwner, allow, compare, noIncrements, thaw, thawDays, o.Vault, o.Stack, o.Policy, o.Environment, o.Database, o.Output,
         };
         command.SetAction(async (parsed, cancel) =>
         {
@@ -69,12 +70,17 @@ public static class RestoreVerb
                 report = await new RestoreBackup(context.Machine, context.Clock, new PostgresInstallations(context.Machine), progress).ExecuteAsync(request, cancel);
             }
 
+            if (point.Newer is { } newer) report = report with { Findings = [.. report.Findings, NewerRows(point, newer)] };
             if (o.WantsJson(parsed)) context.Terminal.Line(CliJson.Write(report, CliJson.Printed.RestoreReport));
             else Print(context.Terminal, report);
             return ErrorCode.Done;
         });
         return command;
     }
+
+    private static Finding NewerRows(RestorePoint point, CatalogEntry newer) => FindingCode.IncrementNewer.On(newer.Id.ToString(),
+        $"the increment {newer.Id} holds newer rows of {string.Join(", ", newer.Manifest!.Increment!.Tables.Select(t => t.Table))} than what was restored; it completes {newer.Manifest.Increment.Base}, not {point.Backup.Id}",
+        $"To have these rows, restore {newer.Id} beside this and bring them over.");
 
     private static async Task<int> ThawAsync(VerbContext context, IVault vault, CatalogEntry entry, int days, bool json, CancellationToken cancel)
     {

@@ -42,6 +42,12 @@ public sealed class SharedOptions
         HelpName = "NAME",
     };
 
+    public Option<string?> Environment { get; } = new("--environment")
+    {
+        Description = "Only backups of this environment, where a vault holds several and no policy is given.",
+        HelpName = "NAME",
+    };
+
     public Option<string> Output { get; } = TextOrJson();
 
     public Option<string?> Metrics { get; } = new("--metrics")

@@ -27,7 +27,7 @@ public static class ShowVerb
         var which = new Argument<string>("which") { Description = "latest, an id, or a UTC time.", DefaultValueFactory = _ => "latest" };
         var byHand = new Option<bool>("--by-hand") { Description = "Only the shell commands that restore it with stock tools." };
         var audit = new Option<bool>("--audit") { Description = "Instead: who ran, verified, restored and pruned what, with the chain of evidence checked." };
-        var command = new Command("show", "Show one backup and how to restore it by hand.") { which, o.Vault, o.Stack, o.Policy, o.Database, byHand, audit, o.Output };
+        var command = new Command("show", "Show one backup and how to restore it by hand.") { which, o.Vault, o.Stack, o.Policy, o.Environment, o.Database, byHand, audit, o.Output };
         command.SetAction(async (parsed, cancel) =>
         {
             var place = Place.Of(context, parsed);

@@ -17,7 +17,7 @@ public static class VerifyVerb
         var level = new Option<string>("--level") { Description = "checksum: every stored byte; archive: also unpacked and read to its end; restore: also restored into a throw-away PostgreSQL and compared.", HelpName = "LEVEL", DefaultValueFactory = _ => "checksum" };
         level.AcceptOnlyFromAmong([.. Words.All<VerifyLevel>()]);
         var noRecord = new Option<bool>("--no-record") { Description = "Do not write the result into the vault." };
-        var command = new Command("verify", "Prove that a backup is whole.") { which, level, noRecord, o.Vault, o.Stack, o.Policy, o.Database, o.Output };
+        var command = new Command("verify", "Prove that a backup is whole.") { which, level, noRecord, o.Vault, o.Stack, o.Policy, o.Environment, o.Database, o.Output };
         command.SetAction(async (parsed, cancel) =>
         {
             var place = Place.Of(context, parsed);

@@ -10,7 +10,12 @@ public static class BackupSelector
     public static CatalogEntry Choose(IReadOnlyList<CatalogEntry> entries, string which, string vaultName)
     {
         if (BackupId.TryParse(which, out var id))
-            return entries.FirstOrDefault(e => e.Id == id) ?? throw NotFound($"there is no backup {which} in {vaultName}", entries);
+        {
+            var named = entries.Where(e => e.Id == id).ToList();
+            CheckOneEnvironment(named, vaultName);
+            return named.FirstOrDefault() ?? throw NotFound($"there is no backup {which} in {vaultName}", entries);
+        }
+
         var time = ParseTime(which);
         entries = [.. entries.Where(e => !e.Id.IsIncrement)]; // never a backup: it holds changes of some tables
         var readable = entries.Where(e => e.Manifest is not null).ToList();
@@ -21,12 +26,22 @@ public static class BackupSelector
                 "Name one with --database, or give a backup's id.");
         }
 
+        CheckOneEnvironment(entries, vaultName);
         var chosen = readable.Where(e => time is null || e.Manifest!.Snapshot.Time <= time).MaxBy(e => e.Manifest!.Snapshot.Time);
         // A newer one with a damaged manifest is what was meant: whoever asks must hear of it rather than get an older one.
         var damaged = entries.Where(e => e.Manifest is null && (time is null || e.Id.Time <= time)).MaxBy(e => e.Id.Time);
         if (damaged is not null && (chosen is null || damaged.Id.Time > chosen.Id.Time)) return damaged;
         return chosen
             ?? throw NotFound(time is null ? $"there is no backup in {vaultName}" : $"there is no backup at or before {time:yyyy-MM-dd HH:mm:ss}Z in {vaultName}", entries);
+    }
+
+    // Staging's bloom is not production's, and no id says which it is.
+    private static void CheckOneEnvironment(IReadOnlyList<CatalogEntry> entries, string vaultName)
+    {
+        var environments = entries.Select(e => VaultKeys.EnvironmentOf(e.Prefix)).Distinct().Order(StringComparer.Ordinal).ToList();
+        if (environments.Count <= 1) return;
+        throw new BackupException(ErrorCode.UsageWrong, $"{vaultName} holds such backups of {environments.Count} environments: {string.Join(", ", environments)}",
+            "Name the environment with --environment, or its policy with --policy or --stack.");
     }
 
     /// <summary>Null for <c>latest</c>; usage for anything that is neither that nor a time.</summary>

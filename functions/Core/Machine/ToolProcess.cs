@@ -172,7 +172,11 @@ public sealed partial class ToolProcess : IAsyncDisposable
         {
             var part = MessagePart().Match(line);
             if (part.Success) inRow = part.Groups[1].Value is "DETAIL" or "CONTEXT";
-            if (!inRow) lines.Add(line);
+            if (inRow) continue;
+            // A statement may hold a password (CREATE SUBSCRIPTION, CREATE USER MAPPING): of it only what stands before its first value is shown.
+            inRow = part.Success && (part.Groups[1].Value is "Command was" or "STATEMENT" or "QUERY" || part.Groups[1].Value.StartsWith("LINE ", StringComparison.Ordinal));
+            var value = inRow ? line.IndexOf('\'', StringComparison.Ordinal) : -1;
+            lines.Add(value < 0 ? line : $"{line[..value]}…");
         }
 
         return [.. lines];

@@ -81,7 +81,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             plan = await plan.WithoutMissingAsync(manifest, request, target.Working, cancel);
             await StepAsync("data", () => LoadAsync(request, manifest, target, restore, plan.Data, chunks, cancel));
             var expected = manifest;
-            if (increments.Sql.Count > 0) await StepAsync("increments", async () => expected = await increments.ApplyAsync(cancel));
+            if (request.Increments.Count > 0) await StepAsync("increments", async () => expected = await increments.ApplyAsync(cancel));
             await StepAsync("indexes", () => increments.IndexesAsync(async () =>
             {
                 await restore.SectionAsync("post-data", plan.Checks, 1, cancel, request.LoadAs);

@@ -16,7 +16,7 @@ public static class TableKeys
                                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.deptype IN ('a', 'i') AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'SELECT') ELSE false END),
                row_security_active(c.oid),
                c.relpersistence = 'u', EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'),
-               EXISTS (SELECT FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid WHERE l.relkind = 'f'), current_user::text
+               EXISTS (SELECT FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid WHERE l.relkind = 'f'), current_user::text, c.relispartition
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = @schema AND c.relname = @table
         """;
 
@@ -66,7 +66,8 @@ public static class TableKeys
                 return ([], $"role {row.GetString(7)} would see only some rows of {table}, because of row-level security", $"Run as an administrator: ALTER ROLE {TableName.Quote(row.GetString(7))} BYPASSRLS;");
             if (row.GetBoolean(4) && server.IsStandby) return ([], $"{table} is unlogged, and a standby does not hold its rows", "Copy it from the primary.");
             if (row.GetBoolean(5)) return ([], $"{table} belongs to an extension, which makes its rows anew on a restore", "Remove it from criticalTables.");
-            if (row.GetBoolean(6)) return ([], $"{table} has a foreign table as partition, whose rows are on another server", "Name its local partitions in criticalTables.");
+            if (row.GetBoolean(6)) return ([], $"{table} has a foreign table as partition, whose rows are on another server", "Leave it to the nightly backup.");
+            if (row.GetBoolean(8)) return ([], $"{table} is a partition, and backups know the rows of a partition tree by its root", "Name the root in criticalTables.");
         }
 
         var uniques = await UniquesAsync(session, oid, cancel);

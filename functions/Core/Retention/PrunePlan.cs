@@ -39,24 +39,28 @@ public sealed record PrunePlan
         var until = good.Count == 0 ? DateTimeOffset.MinValue : good.Max(b => b.Earliest) + _skew is var newest && newest < now ? newest : now;
         var protectedOnes = Protected(good, rules.Retention);
         var decided = backups.ToDictionary(b => b, b => WhyKept(b, rules.Retention, now, until) ?? stopped ?? protectedOnes.GetValueOrDefault(b));
-        KeepChains(backups, full, decided);
+        KeepChains(backups, full, decided, rules.Retention);
         return new PrunePlan
         {
             Decisions =
             [
                 .. decided.OrderByDescending(d => d.Key.Id.Time).ThenBy(d => d.Key.Tier)
-                    .Select(d => new PruneDecision(d.Key, now - d.Key.Id.Time, d.Value is not null, d.Value ?? $"older than {rules.Retention.Keep[d.Key.Tier]}")),
+                    .Select(d => new PruneDecision(d.Key, now - d.Key.Id.Time, d.Value is not null, d.Value ?? WhyExpired(d.Key.Tier, rules.Retention))),
             ],
             Stopped = stopped,
         };
     }
+
+    private static string WhyExpired(Tier tier, RetentionPolicy retention) =>
+        retention.Keep.TryGetValue(tier, out var span) ? $"older than {span}" : "goes with the backup that it completes";
 
     /// <summary>What the backup itself says, or null when it is old enough to go.</summary>
     private static string? WhyKept(PruneCandidate b, RetentionPolicy retention, DateTimeOffset now, DateTimeOffset until)
     {
         if (b.Problem is not null) return $"cannot be read: {b.Problem}";
         if (IsFuture(b, now)) return $"dated in the future, {Time(b.Latest)}: a clock was or is wrong";
-        if (!retention.Keep.TryGetValue(b.Tier, out var span)) return $"the policy names no age for {Words.Of(b.Tier)}";
+        if (!retention.Keep.TryGetValue(b.Tier, out var span))
+            return !b.IsIncrement ? $"the policy names no age for {Words.Of(b.Tier)}" : b.LockedUntil > until ? $"locked until {Time(b.LockedUntil.Value)}" : null;
         var end = span.AddTo(b.Latest);
         if (end > now) return $"younger than {span}";
         if (b.LockedUntil > until) return $"locked until {Time(b.LockedUntil.Value)}";
@@ -98,10 +102,18 @@ public sealed record PrunePlan
     }
 
     /// <summary>Increments of one base are worth something only together and with it: where one stays, all of them and the base stay.</summary>
-    private static void KeepChains(IReadOnlyCollection<PruneCandidate> backups, List<PruneCandidate> fullNewestFirst, Dictionary<PruneCandidate, string?> decided)
+    private static void KeepChains(IReadOnlyCollection<PruneCandidate> backups, List<PruneCandidate> fullNewestFirst, Dictionary<PruneCandidate, string?> decided, RetentionPolicy retention)
     {
         foreach (var chain in backups.Where(b => b.IsIncrement && b.Problem is null).GroupBy(b => b.BaseId ?? BaseOf(b, fullNewestFirst)?.Id.ToString()))
         {
+            // Increments without an age of their own stay as long as their backup; where it cannot be found or read, in doubt they stay.
+            if (!retention.Keep.ContainsKey(Tier.Incremental))
+            {
+                var basis = BaseOf(chain.First(), fullNewestFirst);
+                var why = basis is null ? "the backup that it completes cannot be found or read" : decided[basis] is null ? null : $"{basis.Id}, which it completes, is kept";
+                foreach (var increment in chain.Where(i => decided[i] is null)) decided[increment] = why;
+            }
+
             if (chain.Key is null || chain.Where(i => decided[i] is not null).MaxBy(i => i.Id.Time) is not { } kept) continue;
             foreach (var increment in chain.Where(i => decided[i] is null)) decided[increment] = $"in one chain with {kept.Id}, which is kept";
             if (BaseOf(kept, fullNewestFirst) is { } needed && decided[needed] is null) decided[needed] = $"the base of {kept.Id}, which is kept";

@@ -15,7 +15,8 @@ internal static class FolderSweep
 
     /// <summary>
     /// Below <c>{env}/{tier}/{database}</c>: every <c>{yyyy}/{MM}/{id}</c> without manifest goes, and in the others every attempt that the
-    /// manifest does not name. A folder with a tombstone is left to prune, which finishes it.
+    /// manifest does not name. A folder with a tombstone is left to prune, which finishes it; one with a lock or results once was a backup, and who has
+    /// taken its manifest away is not known.
     /// </summary>
     public static void RemoveDeadAttempts(string database, CancellationToken cancel)
     {
@@ -24,7 +25,8 @@ internal static class FolderSweep
         foreach (var backup in Folders(month, _ => true))
         {
             cancel.ThrowIfCancellationRequested();
-            if (File.Exists(Path.Combine(backup, "expired.json"))) continue;
+            if (File.Exists(Path.Combine(backup, Model.VaultKeys.TombstoneName))) continue;
+            if (!File.Exists(Path.Combine(backup, Model.VaultKeys.ManifestName)) && WasCommitted(backup)) continue;
             var manifest = Path.Combine(backup, Model.VaultKeys.ManifestName);
             if (File.Exists(manifest)) RemoveUnnamed(backup, manifest);
             else DeleteTree(backup);
@@ -66,13 +68,17 @@ internal static class FolderSweep
         }
     }
 
+    private static bool WasCommitted(string backup) =>
+        File.Exists(Path.Combine(backup, Model.VaultKeys.LockedName)) || Directory.Exists(Path.Combine(backup, Model.ResultName.Folder.TrimEnd('/')));
+
     private static void RemoveUnnamed(string backup, string manifest)
     {
         var attempts = Folders(backup, name => name.Length == AttemptLength && name.All(char.IsAsciiLetterOrDigit));
         if (attempts.Count < 2) return; // the usual case: nothing to look up
         var text = File.ReadAllText(manifest);
-        foreach (var attempt in attempts)
-            if (!text.Contains($"/{Path.GetFileName(attempt)}/", StringComparison.Ordinal)) DeleteTree(attempt);
+        var named = attempts.Where(a => text.Contains($"/{Path.GetFileName(a)}/", StringComparison.Ordinal)).ToList();
+        if (named.Count == 0) return; // a damaged manifest tells nothing about what is dead
+        foreach (var attempt in attempts.Except(named)) DeleteTree(attempt);
     }
 
     private static void RemoveEmpty(string folder, string root)

@@ -34,4 +34,20 @@ public sealed class ToolProcessTests
         Assert.Equal(["""pg_restore: error: could not execute query: ERROR:  duplicate key value violates unique constraint "u" """.TrimEnd(),
             "Command was: ALTER TABLE ONLY t ADD CONSTRAINT u UNIQUE (v);", "HINT:  none"], lines);
     }
+
+    [Fact]
+    public void A_statement_is_shown_up_to_its_first_value()
+    {
+        var lines = ToolProcess.ErrorLines(
+            """
+            pg_restore: error: could not execute query: ERROR:  must be superuser to create subscriptions
+            Command was: CREATE SUBSCRIPTION s CONNECTION 'host=h password=hunter2'
+                PUBLICATION p WITH (connect = false, slot_name = 'hunter3');
+            psql:<stdin>:3: ERROR:  42601: syntax error
+            LINE 1: CREATE USER MAPPING FOR bob SERVER s OPTIONS (password 'hunter4')
+                                            ^
+            """);
+        Assert.Equal(["pg_restore: error: could not execute query: ERROR:  must be superuser to create subscriptions", "Command was: CREATE SUBSCRIPTION s CONNECTION …",
+            "psql:<stdin>:3: ERROR:  42601: syntax error", "LINE 1: CREATE USER MAPPING FOR bob SERVER s OPTIONS (password …"], lines);
+    }
 }

@@ -179,6 +179,21 @@ public sealed class PrunePlanTests
     }
 
     [Fact]
+    public void Increments_without_an_age_of_their_own_go_with_their_backup()
+    {
+        var rules = Nightly with { Retention = Ages with { Keep = Ages.Keep.Where(k => k.Key != Tier.Incremental).ToDictionary() } };
+        var (old, young) = (Day(40), Day(10));
+        var gone = Made(old.Id.Time.AddHours(6), Tier.Incremental) with { BaseId = old.Id.ToString() };
+        var kept = Made(young.Id.Time.AddHours(6), Tier.Incremental) with { BaseId = young.Id.ToString() };
+        var lost = Made(Now.AddDays(-90), Tier.Incremental) with { BaseId = "db_20200101T000000Z" };
+        var plan = PrunePlan.Make([.. Days(0, 50), gone, kept, lost], rules, Now);
+        Assert.Equal(Enumerable.Range(30, 21).Order(), ExpiredDays(plan).Distinct().Order());
+        Assert.Equal("goes with the backup that it completes", Reason(plan, gone));
+        Assert.Equal($"{young.Id}, which it completes, is kept", Reason(plan, kept));
+        Assert.Contains("cannot be found", Reason(plan, lost), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Increments_alone_are_no_backups()
     {
         var rules = OnDemand with { Retention = Ages with { MinimumKept = 3 } };

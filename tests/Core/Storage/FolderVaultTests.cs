@@ -71,6 +71,22 @@ public sealed class FolderVaultTests : VaultContract, IDisposable
     }
 
     [Fact]
+    public async Task A_sweep_leaves_alone_what_once_was_a_backup()
+    {
+        await using var vault = await NewVaultAsync();
+        await PutAsync(vault, $"{Database}/2026/01/proven/aaaaaaaa/base.dump.zst", "x");
+        await PutAsync(vault, $"{Database}/2026/01/proven/results/t-drill-pass.json", "x");
+        await PutAsync(vault, $"{Database}/2026/01/locked/aaaaaaaa/base.dump.zst", "x");
+        await PutAsync(vault, $"{Database}/2026/01/locked/locked.json", "x");
+        await PutAsync(vault, $"{Database}/2026/01/damaged/aaaaaaaa/base.dump.zst", "x");
+        await PutAsync(vault, $"{Database}/2026/01/damaged/bbbbbbbb/base.dump.zst", "x");
+        await PutAsync(vault, $"{Database}/2026/01/damaged/manifest.json", "cut o");
+        var before = (await ListAsync(vault, "")).Select(o => o.Key).ToList();
+        await (await vault.ClaimAsync([Database], Cancel)).DisposeAsync();
+        Assert.Equal(before, (await ListAsync(vault, "")).Select(o => o.Key));
+    }
+
+    [Fact]
     public async Task Links_lead_nowhere()
     {
         await using var vault = await NewVaultAsync();

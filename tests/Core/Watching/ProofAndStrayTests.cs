@@ -33,6 +33,14 @@ public sealed class ProofAndStrayTests
     }
 
     [Fact]
+    public void A_drill_that_could_not_be_tried_does_not_take_back_a_failure()
+    {
+        var history = Story.Daily(20);
+        history[3] = history[3].With(new ResultName(ProofKind.Drill, Verdict.Fail, Story.Now.AddDays(-2))).With(new ResultName(ProofKind.Drill, Verdict.CouldNotVerify, Story.Now.AddDays(-1)));
+        Assert.Equal(["critical drill.failed", "warning drill.inconclusive"], Story.Judge(history, _weeklyDrill).Troubles().Order());
+    }
+
+    [Fact]
     public void Without_any_drill_the_clock_runs_from_the_first_backup()
     {
         Assert.Empty(Story.Judge(Story.Daily(5), _weeklyDrill).Troubles());

@@ -37,6 +37,7 @@ internal sealed class ApplyIncrements(
         var tables = Tables();
         foreach (var name in request.Increments.SelectMany(e => e.Manifest!.Increment!.Tables).Select(t => t.Table).Distinct().Where(t => _base.Fingerprints.All(f => f.Table != t)))
             Find(Severity.Warning, FindingCode.IncrementNoTable.Name, name, $"{name} is in increments and not in {_base.Id}: it was not restored", "Its rows are in the increments as COPY text; the next backup has the table.");
+        if (tables.Count == 0) return _base;
         await new DatabaseComparer(target, _base, request.Comparison ?? Comparison.Counts, request.Jobs).CheckAsync(TableChoice.Choose(_base, [.. tables.Select(t => t.Table.Sql)]), cancel);
         await using var loader = await RowLoader.OpenAsync(target, SessionSettings.Loading(server.Major), cancel);
         var changed = new Dictionary<TableName, TableFingerprint>();

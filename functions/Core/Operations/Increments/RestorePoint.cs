@@ -6,6 +6,12 @@ namespace Backup.Core.Operations.Increments;
 /// <summary>What a person's word for a moment means: a backup, and the increments that complete it, oldest first.</summary>
 public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntry> Increments)
 {
+    /// <summary>
+    /// An increment of another backup with newer rows than this point has: a backup whose snapshot is older than the last increments of the one before it
+    /// was committed after them. It can be restored by its id.
+    /// </summary>
+    public CatalogEntry? Newer { get; init; }
+
     /// <param name="entries">From the catalog.</param>
     /// <param name="which">
     /// latest or a time: the last backup and its increments up to then. An increment's id: its backup and the increments up to it. A backup's id:
@@ -18,7 +24,9 @@ public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntr
         ArgumentNullException.ThrowIfNull(entries);
         var chosen = BackupSelector.Choose(entries, which, vaultName);
         if (chosen.Id.IsIncrement) return UpTo(chosen, entries, useIncrements);
-        if (!useIncrements || BackupId.TryParse(which, out _) || chosen.Manifest is not { } basis) return new RestorePoint(chosen, []);
+        if (BackupId.TryParse(which, out _) || chosen.Manifest is not { } basis) return new RestorePoint(chosen, []);
+        if (chosen.Results.HasFailed()) throw Refuted(chosen, entries);
+        if (!useIncrements) return new RestorePoint(chosen, []);
         var time = BackupSelector.ParseTime(which);
         var chain = IncrementChain.Of(basis, entries).Where(e => time is null || e.Manifest!.Snapshot.Time <= time).ToList();
         // As with a backup: whoever asks for the latest must hear of a newer increment that is damaged. One that a later one covers does not matter.
@@ -28,7 +36,22 @@ public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntr
         if (damaged is not null)
             throw new BackupException(ErrorCode.BackupDamaged, damaged.Problem!, "Fetch it from a copy of the vault, restore to a time before it, or leave increments out: --no-increments.");
         IncrementChain.CheckComplete(basis, chain);
-        return new RestorePoint(chosen, chain);
+        var newest = chain.Count > 0 ? chain[^1].Manifest!.Snapshot.Time : basis.Snapshot.Time;
+        return new RestorePoint(chosen, chain)
+        {
+            Newer = entries.Where(e => e is { Id.IsIncrement: true, Manifest: not null } && e.Id.Database == chosen.Id.Database
+                && e.Manifest.Snapshot.Time > newest && (time is null || e.Manifest.Snapshot.Time <= time)).MaxBy(e => e.Manifest!.Snapshot.Time),
+        };
+    }
+
+    // Whoever asks for the latest must not get one that is known to be bad, and must not get an older one unasked.
+    private static BackupException Refuted(CatalogEntry chosen, IReadOnlyList<CatalogEntry> entries)
+    {
+        var failed = chosen.Results.Last(r => r.Verdict == Verdict.Fail);
+        var before = entries.Where(e => e is { Id.IsIncrement: false, Manifest: not null } && !e.Results.HasFailed() && e.Manifest.Snapshot.Time < chosen.Manifest!.Snapshot.Time)
+            .MaxBy(e => e.Manifest!.Snapshot.Time);
+        return new BackupException(ErrorCode.BackupDamaged, $"{chosen.Id} failed its {Words.Of(failed.Kind)} of {failed.At.UtcDateTime:yyyy-MM-dd HH:mm}Z",
+            $"{(before is null ? "There is no good one before it." : $"Restore the good one before it: {before.Id}.")} To restore {chosen.Id} all the same, name it.");
     }
 
     private static RestorePoint UpTo(CatalogEntry increment, IReadOnlyList<CatalogEntry> entries, bool useIncrements)

@@ -85,6 +85,8 @@ public sealed class SyncVaults(MachineEnvironment machine, TimeProvider clock, I
             await CommitAsync(request, entry, manifest, cancel);
         }
 
+        // A sync that was killed after its commit left the copy without its full lock, and nobody else repairs locks there.
+        if (there is { IsLocked: false } && Promise(request, manifest) is not null) await ObjectLock.ApplyAsync(request.To, entry.Prefix, manifest, clock, cancel);
         await CopyResultsAsync(request, entry, there, cancel);
         return there is null;
     }
@@ -113,12 +115,15 @@ public sealed class SyncVaults(MachineEnvironment machine, TimeProvider clock, I
         var key = entry.Prefix + VaultKeys.ManifestName;
         var bytes = await new BackupCatalog(request.From).ReadObjectAsync(key, cancel);
         ManifestJson.Read(bytes, key);
-        var promise = request is { Lock: true, To: IStateVault } && manifest.Lock is { Mode: not LockMode.None } l && l.Until > clock.GetUtcNow() ? l : null;
+        var promise = Promise(request, manifest);
         await request.To.MarkAsync([.. manifest.Artifacts.Select(a => a.Key)], ObjectState.Committed, cancel);
         using var content = new MemoryStream(bytes, writable: false);
         await PutAsync(request.To, key, content, ObjectState.Committed, promise is null ? null : new RetainUntil(promise.Mode, promise.Until), cancel);
         if (promise is not null) await ObjectLock.ApplyAsync(request.To, entry.Prefix, manifest, clock, cancel);
     }
+
+    private LockPromise? Promise(SyncRequest request, Manifest manifest) =>
+        request is { Lock: true, To: IStateVault } && manifest.Lock is { Mode: not LockMode.None } l && l.Until > clock.GetUtcNow() ? l : null;
 
     /// <summary>They come after the manifest, may come later, and are taken as they are: nothing states their hash.</summary>
     private async Task CopyResultsAsync(SyncRequest request, CatalogEntry entry, CatalogEntry? there, CancellationToken cancel)

@@ -16,12 +16,13 @@ internal static class ProofJudge
     {
         var name = h.Database.Name;
         var (verify, drill) = (Newest(h, ProofKind.Verify), Newest(h, ProofKind.Drill));
-        if (verify is { Verdict: Verdict.Fail })
-            yield return h.On(FindingCode.VerifyFailed, $"the verify of {verify.Id} at {Say.Time(verify.At)} found a difference",
-                $"Run `backup verify {verify.Id} --level archive`; restore from another backup until it is understood.");
-        if (drill is { Verdict: Verdict.Fail })
-            yield return h.On(FindingCode.DrillFailed, $"the drill of {drill.Id} at {Say.Time(drill.At)} failed",
-                $"Read its result beside the backup, mend the cause, then `backup drill {drill.Id}`.");
+        // A proof that could not be tried says nothing against the failure before it.
+        if (Conclusion(h, ProofKind.Verify) is { Verdict: Verdict.Fail } refuted)
+            yield return h.On(FindingCode.VerifyFailed, $"the verify of {refuted.Id} at {Say.Time(refuted.At)} found a difference",
+                $"Run `backup verify {refuted.Id} --level archive`; restore from another backup until it is understood.");
+        if (Conclusion(h, ProofKind.Drill) is { Verdict: Verdict.Fail } failed)
+            yield return h.On(FindingCode.DrillFailed, $"the drill of {failed.Id} at {Say.Time(failed.At)} failed",
+                $"Read its result beside the backup, mend the cause, then `backup drill {failed.Id}`.");
         if (drill is { Verdict: Verdict.CouldNotVerify })
             yield return h.On(FindingCode.DrillInconclusive, $"the drill of {drill.Id} at {Say.Time(drill.At)} could not verify",
                 $"Read its result beside the backup: it says what was missing; then `backup drill {drill.Id}`.");
@@ -30,8 +31,12 @@ internal static class ProofJudge
             yield return h.On(FindingCode.ProofNone, "no backup was ever verified or drilled", "Run `backup drill`, and give the policy a drill schedule.");
     }
 
-    public static ProofState? Newest(DatabaseHistory h, ProofKind kind) => h.Backups
-        .SelectMany(b => b.Entry.Results.Where(r => r.Kind == kind && r.At <= h.Now + DatabaseHistory.ClockTolerance).Select(r => (b.Id, Result: r)))
+    public static ProofState? Newest(DatabaseHistory h, ProofKind kind) => Newest(h, kind, _ => true);
+
+    private static ProofState? Conclusion(DatabaseHistory h, ProofKind kind) => Newest(h, kind, v => v != Verdict.CouldNotVerify);
+
+    private static ProofState? Newest(DatabaseHistory h, ProofKind kind, Func<Verdict, bool> counts) => h.Backups
+        .SelectMany(b => b.Entry.Results.Where(r => r.Kind == kind && counts(r.Verdict) && r.At <= h.Now + DatabaseHistory.ClockTolerance).Select(r => (b.Id, Result: r)))
         .OrderBy(x => x.Result.At).Select(x => new ProofState(x.Id.ToString(), x.Result.At, x.Result.Verdict)).LastOrDefault();
 
     private static Finding? Overdue(DatabaseHistory h, ProofState? drill)

@@ -20,7 +20,7 @@ public sealed record WatchedBackup
 
     /// <summary>Whole, readable, not an increment, and not refuted by its newest proof. Dates are judged elsewhere.</summary>
     public bool IsComplete => IsWhole && Manifest is not null && Entry.Tier != Tier.Incremental
-        && Entry.Newest(ProofKind.Verify)?.Verdict != Verdict.Fail && Entry.Newest(ProofKind.Drill)?.Verdict != Verdict.Fail;
+        && !Entry.Results.HasFailed();
 }
 
 /// <summary>Objects of an attempt that no manifest names.</summary>

@@ -1,0 +1,61 @@
+using Backup.Core.Catalog;
+using Backup.Core.Model;
+using Backup.Core.Operations.Increments;
+
+namespace Backup.Core.Tests.Choosing;
+
+/// <summary>What <c>latest</c> means on the worst day: never another environment's backup, never one that is known to be bad, never in silence less than there is.</summary>
+public sealed class LatestTests
+{
+    private static readonly Manifest _golden = ManifestJson.Read(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden/manifest-v1.json")), "golden");
+    private static readonly DateTimeOffset _day = new(2026, 3, 1, 2, 0, 0, TimeSpan.Zero);
+
+    [Theory]
+    [InlineData("latest")]
+    [InlineData("2026-03-09T00:00:00Z")]
+    [InlineData("bloom_20260301T020000Z")]
+    public void Two_environments_are_never_mixed(string which)
+    {
+        CatalogEntry[] entries = [Entry(_day, environment: "production"), Entry(_day, environment: "staging")];
+        var e = Assert.Throws<BackupException>(() => BackupSelector.Choose(entries, which, "vault"));
+        Assert.Equal(ErrorCode.UsageWrong, e.Code);
+        Assert.Contains("production, staging", e.Message, StringComparison.Ordinal);
+        Assert.Contains("--environment", e.NextStep, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_backup_that_failed_its_proof_is_restored_by_name_only()
+    {
+        var failed = Entry(_day.AddDays(1)) with { Results = [new ResultName(ProofKind.Drill, Verdict.Fail, _day.AddDays(2)), new ResultName(ProofKind.Drill, Verdict.CouldNotVerify, _day.AddDays(3))] };
+        CatalogEntry[] entries = [Entry(_day), failed];
+        var e = Assert.Throws<BackupException>(() => RestorePoint.Choose(entries, "latest", "vault", useIncrements: true));
+        Assert.Equal(ErrorCode.BackupDamaged, e.Code);
+        Assert.Contains(entries[0].Id.ToString(), e.NextStep, StringComparison.Ordinal);
+        Assert.Equal(failed, RestorePoint.Choose(entries, failed.Id.ToString(), "vault", useIncrements: true).Backup);
+    }
+
+    [Fact]
+    public void Newer_rows_in_an_increment_of_the_backup_before_are_named()
+    {
+        var first = Entry(_day);
+        var increment = Entry(_day.AddHours(27), increment: new IncrementFacts(first.Id.ToString(), 1, []));
+        var second = Entry(_day.AddHours(24));
+        Assert.Equal(increment, RestorePoint.Choose([first, second, increment], "latest", "vault", useIncrements: true).Newer);
+        Assert.Null(RestorePoint.Choose([first, second, increment], "2026-03-02T03:00:00Z", "vault", useIncrements: true).Newer);
+    }
+
+    private static CatalogEntry Entry(DateTimeOffset at, string environment = "production", IncrementFacts? increment = null)
+    {
+        var id = BackupId.Create("bloom", at) with { IsIncrement = increment is not null };
+        var tier = increment is null ? Tier.Daily : Tier.Incremental;
+        return new CatalogEntry
+        {
+            Prefix = VaultKeys.BackupPrefix(environment, tier, id),
+            Tier = tier,
+            Id = id,
+            Manifest = _golden with { Id = id.ToString(), Environment = environment, Database = "bloom", Tier = tier, Increment = increment, Snapshot = _golden.Snapshot with { Time = at } },
+            IsLocked = false,
+            Results = [],
+        };
+    }
+}
