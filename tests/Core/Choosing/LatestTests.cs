@@ -1,6 +1,10 @@
 using Backup.Core.Catalog;
+using Backup.Core.Machine;
 using Backup.Core.Model;
+using Backup.Core.Operations.Drills;
 using Backup.Core.Operations.Increments;
+using Backup.Core.Postgres;
+using Backup.Core.Storage;
 
 namespace Backup.Core.Tests.Choosing;
 
@@ -42,6 +46,18 @@ public sealed class LatestTests
         var second = Entry(_day.AddHours(24));
         Assert.Equal(increment, RestorePoint.Choose([first, second, increment], "latest", "vault", useIncrements: true).Newer);
         Assert.Null(RestorePoint.Choose([first, second, increment], "2026-03-02T03:00:00Z", "vault", useIncrements: true).Newer);
+    }
+
+    [Fact]
+    public async Task An_increment_is_nothing_to_drill()
+    {
+        var machine = MachineEnvironment.Read();
+        await using var vault = new FolderVault(machine.TempFolder, TimeProvider.System);
+        var increment = Entry(_day, increment: new IncrementFacts("bloom_20260228T020000Z", 1, []));
+        var e = await Assert.ThrowsAsync<BackupException>(() => new RunDrill(machine, TimeProvider.System, new PostgresInstallations(machine))
+            .ExecuteAsync(new DrillRequest { Vault = vault, Backup = increment }, TestContext.Current.CancellationToken));
+        Assert.Equal(ErrorCode.UsageWrong, e.Code);
+        Assert.Contains("bloom_20260228T020000Z", e.NextStep, StringComparison.Ordinal);
     }
 
     private static CatalogEntry Entry(DateTimeOffset at, string environment = "production", IncrementFacts? increment = null)

@@ -52,6 +52,7 @@ internal static class DrillFacts
             yield return new NotProven("large objects", "Counted; their content was not compared, since the run took no fingerprint of it.");
         if (s.MaterializedViews is { Count: > 0 } views)
             yield return new NotProven(Names(views.Select(v => v.View)), "Materialised views: a restore computes them anew from the restored tables, so their rows may differ from the original's.");
+        yield return new NotProven("increments", "A drill restores the backup alone. `backup verify ID --level archive` reads an increment to its end.");
         yield return new NotProven("passwords and memberships of roles", "No backup holds passwords. The drill makes every role that the archive names, without rights of its own.");
         if (manifest.Artifacts.Any(a => a.Role == ArtifactRole.Globals))
             yield return new NotProven("roles file (globals)", "Its checksum was compared; it was not run.");

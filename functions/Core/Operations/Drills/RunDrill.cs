@@ -18,10 +18,16 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
 
     private readonly Toolbox _tools = new(machine);
 
-    /// <exception cref="BackupException">Codes of the vault, when the result cannot be written. Everything else is in the report.</exception>
+    /// <exception cref="BackupException">usage for an increment. Codes of the vault, when the result cannot be written. Everything else is in the report.</exception>
     public async Task<DrillReport> ExecuteAsync(DrillRequest request, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(request);
+        if (request.Backup.Id.IsIncrement)
+        {
+            throw new BackupException(ErrorCode.UsageWrong, $"{request.Backup.Id} is an increment, and a drill restores whole backups",
+                $"Drill its backup{(request.Backup.Manifest?.Increment is { } i ? $", {i.Base}" : "")}; prove the increment with `backup verify {request.Backup.Id} --level archive`.");
+        }
+
         var started = (At: clock.GetUtcNow(), Ticks: Stopwatch.GetTimestamp());
         var trial = new Trial(request);
         try
