@@ -64,7 +64,7 @@ public static class ListVerb
     {
         Id = entry.Id.ToString(),
         Database = entry.Id.Database,
-        Environment = VaultKeys.EnvironmentOf(entry.Prefix),
+        Environment = entry.Environment,
         Tier = entry.Tier,
         Kind = entry.Manifest?.Kind,
         SnapshotTime = entry.Manifest?.Snapshot.Time,

@@ -107,8 +107,7 @@ public static class RestoreVerb
     /// <summary>Which table is from when; a restore that mixes times must say so.</summary>
     private static string Holds(RestoreReport r)
     {
-        static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
-        var newer = r.Increments.GroupBy(i => i.Time).OrderByDescending(g => g.Key).Select(g => $"{string.Join(", ", g.Select(i => i.Table))} to {Time(g.Key)}");
-        return $"{string.Join("; ", newer)} (without deletions, unless the table was copied whole); everything else to {Time(r.SnapshotTime)}";
+        var newer = r.Increments.GroupBy(i => i.Time).OrderByDescending(g => g.Key).Select(g => $"{string.Join(", ", g.Select(i => i.Table))} to {UtcText.Seconds(g.Key)}");
+        return $"{string.Join("; ", newer)} (without deletions, unless the table was copied whole); everything else to {UtcText.Seconds(r.SnapshotTime)}";
     }
 }

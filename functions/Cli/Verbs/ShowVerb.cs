@@ -92,7 +92,7 @@ public static class ShowVerb
     private static void Print(Terminal t, Tombstone tombstone)
     {
         t.Line($"{tombstone.Id} has expired: {tombstone.Reason}");
-        t.Line($"at {Time(tombstone.At)} by {tombstone.Operator}; that plan kept {tombstone.Plan.Kept} backups and ended {tombstone.Plan.Expired}, of {tombstone.Keys.Count} objects here");
+        t.Line($"at {UtcText.Seconds(tombstone.At)} by {tombstone.Operator}; that plan kept {tombstone.Plan.Kept} backups and ended {tombstone.Plan.Expired}, of {tombstone.Keys.Count} objects here");
         t.Line("where the bucket keeps versions, they can be brought back until lifecycle has removed the noncurrent ones");
     }
 
@@ -111,10 +111,10 @@ public static class ShowVerb
 
         Field("id", m.Id);
         Field("vault", $"{vault.Name} ({entry.Prefix})");
-        Field("made", $"{Time(m.StartedAt)} to {Time(m.FinishedAt)} by {m.Operator}, kind {Words.Of(m.Kind)}, tier {Words.Of(m.Tier)}");
+        Field("made", $"{UtcText.Seconds(m.StartedAt)} to {UtcText.Seconds(m.FinishedAt)} by {m.Operator}, kind {Words.Of(m.Kind)}, tier {Words.Of(m.Tier)}");
         Field("deployment", m.Deployment is { } d ? $"{d.Commit} {d.Ref}".Trim() : null);
         Field("source", $"{m.Source.Host}:{m.Source.Port}/{m.Source.Database}, PostgreSQL {s.ServerVersion}, {Bytes.Text(s.DatabaseBytes)} on disk, {s.Encoding}, {s.Collation}");
-        Field("snapshot", $"{Time(s.Time)}, LSN {s.Lsn}");
+        Field("snapshot", $"{UtcText.Seconds(s.Time)}, LSN {s.Lsn}");
         Field("content", string.Create(CultureInfo.InvariantCulture, $"{m.Totals.Tables} tables, {m.Totals.Rows:N0} rows, {s.Sequences.Count} sequences, {m.Artifacts.Count} objects"));
         if (m.Increment is { } i)
         {
@@ -125,8 +125,8 @@ public static class ShowVerb
         Field("size", $"{Bytes.Text(m.Totals.RawBytes)} raw, {Bytes.Text(m.Totals.StoredBytes)} stored, {string.Join(" + ", m.Artifacts[0].Filters)}");
         Field("extensions", string.Join(", ", s.Extensions.Select(e => $"{e.Name} {e.Version}")));
         Field("roles", string.Join(", ", s.Roles));
-        Field("expires", m.ExpiresAt is { } e ? Time(e) : "never by itself");
-        Field("lock", m.Lock is { } l ? $"{Words.Of(l.Mode)} until {Time(l.Until)}, {(entry.IsLocked ? "in place" : "NOT complete: the next run repairs it")}" : "none");
+        Field("expires", m.ExpiresAt is { } e ? UtcText.Seconds(e) : "never by itself");
+        Field("lock", m.Lock is { } l ? $"{Words.Of(l.Mode)} until {UtcText.Seconds(l.Until)}, {(entry.IsLocked ? "in place" : "NOT complete: the next run repairs it")}" : "none");
         Field("objects", Describe(objects));
         Field("verified", ListVerb.Verified(entry) switch { true => "passed", false => "FAILED", null => "never" });
         Field("without rows", string.Join(", ", s.WithoutRows));
@@ -138,6 +138,4 @@ public static class ShowVerb
         t.Line("  " + Fetch(vault, entry));
         foreach (var line in m.RestoreByHand) t.Line("  " + line);
     }
-
-    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

@@ -13,6 +13,8 @@ public sealed record CatalogEntry
     public required Tier Tier { get; init; }
     public required BackupId Id { get; init; }
 
+    public string Environment => VaultKeys.EnvironmentOf(Prefix);
+
     /// <summary>Null when <see cref="Problem"/> says why it cannot be read.</summary>
     public Manifest? Manifest { get; init; }
     public string? Problem { get; init; }
@@ -30,28 +32,8 @@ public sealed record CatalogEntry
     public bool IsGood => Manifest is not null && !Results.HasFailed();
 }
 
-/// <summary>What lies below an id and is no backup: it has expired, or it never became one.</summary>
-public sealed record CatalogRemains
-{
-    public required string Prefix { get; init; }
-    public required Tier Tier { get; init; }
-    public required BackupId Id { get; init; }
-
-    /// <summary>When <c>expired.json</c> was written; null when there is none, and no manifest either.</summary>
-    public required DateTimeOffset? ExpiredAt { get; init; }
-
-    /// <summary>Something besides the tombstone is still listed.</summary>
-    public required bool HasObjects { get; init; }
-
-    /// <summary>A lock or a result shows that it was once committed: its manifest was taken away.</summary>
-    public required bool WasCommitted { get; init; }
-
-    /// <summary>When the youngest object was stored.</summary>
-    public required DateTimeOffset Youngest { get; init; }
-}
-
-/// <summary>All that one listing shows: what exists, oldest first, and what does not.</summary>
-public sealed record CatalogSurvey(IReadOnlyList<CatalogEntry> Entries, IReadOnlyList<CatalogRemains> Remains);
+/// <summary>All that one listing shows: what exists, oldest first, and what lies below an id and is no backup: it has expired, or never became one.</summary>
+public sealed record CatalogSurvey(IReadOnlyList<CatalogEntry> Entries, IReadOnlyList<BackupFolder> Remains);
 
 /// <summary>The manifests of a vault. Publishing one is the commit of a backup; what has none, or has a tombstone, does not exist.</summary>
 public sealed class BackupCatalog(IVault vault)
@@ -128,6 +110,15 @@ public sealed class BackupCatalog(IVault vault)
             [.. remains.Where(r => database is null || r.Id.Database == database).OrderBy(r => r.Prefix, StringComparer.Ordinal)]);
     }
 
+    /// <summary>The newest whole backup with a manifest that can be read, or null. Reads no other manifest.</summary>
+    public async Task<CatalogEntry?> NewestAsync(string environment, string database, CancellationToken cancel)
+    {
+        var scan = await VaultScan.ReadAsync(Vault, VaultKeys.DatabasePrefixes(environment, database), cancel);
+        foreach (var folder in scan.Folders.Where(f => f is { IsBackup: true, Id.IsIncrement: false }).OrderByDescending(f => f.Id.Time))
+            if (await LoadAsync(folder.ToEntry(), cancel) is { Manifest: not null } entry) return entry;
+        return null;
+    }
+
     public async Task<byte[]> ReadObjectAsync(string key, CancellationToken cancel)
     {
         await using var stream = await Vault.OpenAsync(key, 0, cancel);
@@ -138,27 +129,13 @@ public sealed class BackupCatalog(IVault vault)
 
     private async Task<CatalogSurvey> ReadAsync(IReadOnlyList<string> prefixes, CancellationToken cancel)
     {
-        var folders = new Dictionary<string, Folder>(StringComparer.Ordinal);
-        foreach (var prefix in prefixes)
-        {
-            await foreach (var item in Vault.ListAsync(prefix, cancel))
-            {
-                if (!VaultKeys.TryBackup(item.Key, out var folder, out var tier, out var id)) continue;
-                if (!folders.TryGetValue(folder, out var seen)) folders[folder] = seen = new Folder(tier, id);
-                seen.Add(item.Key[folder.Length..], item.LastModified);
-            }
-        }
-
+        var scan = await VaultScan.ReadAsync(Vault, prefixes, cancel);
         var entries = new ConcurrentBag<CatalogEntry>();
-        await Parallel.ForEachAsync(folders.Where(f => f.Value.IsBackup),
+        await Parallel.ForEachAsync(scan.Folders.Where(f => f.IsBackup),
             new ParallelOptions { MaxDegreeOfParallelism = ReadAhead, CancellationToken = cancel },
-            async (f, token) => entries.Add(await EntryAsync(f.Key, f.Value, token)));
-        return new CatalogSurvey([.. entries.OrderBy(e => e.Prefix, StringComparer.Ordinal)],
-            [.. folders.Where(f => !f.Value.IsBackup).Select(f => f.Value.Remains(f.Key))]);
+            async (f, token) => entries.Add(await LoadAsync(f.ToEntry(), token)));
+        return new CatalogSurvey([.. entries.OrderBy(e => e.Prefix, StringComparer.Ordinal)], [.. scan.Folders.Where(f => !f.IsBackup)]);
     }
-
-    private Task<CatalogEntry> EntryAsync(string prefix, Folder folder, CancellationToken cancel) => LoadAsync(
-        new CatalogEntry { Prefix = prefix, Tier = folder.Tier, Id = folder.Id, IsLocked = folder.IsLocked, Results = [.. folder.Results.OrderBy(r => r.At)] }, cancel);
 
     /// <summary>The entry with its manifest, or with the problem that keeps it from being read.</summary>
     public async Task<CatalogEntry> LoadAsync(CatalogEntry entry, CancellationToken cancel)
@@ -173,45 +150,5 @@ public sealed class BackupCatalog(IVault vault)
         {
             return entry with { Problem = e.Message };
         }
-    }
-
-    private sealed class Folder(Tier tier, BackupId id)
-    {
-        private bool _hasManifest;
-        private bool _hasObjects;
-        private DateTimeOffset? _expiredAt;
-        private DateTimeOffset _youngest;
-
-        public Tier Tier { get; } = tier;
-        public BackupId Id { get; } = id;
-        public bool IsBackup => _hasManifest && _expiredAt is null;
-        public bool IsLocked { get; private set; }
-        public List<ResultName> Results { get; } = [];
-
-        public void Add(string name, DateTimeOffset storedAt)
-        {
-            if (storedAt > _youngest) _youngest = storedAt;
-            if (name == VaultKeys.TombstoneName)
-            {
-                _expiredAt = storedAt;
-                return;
-            }
-
-            _hasObjects = true;
-            _hasManifest |= name == VaultKeys.ManifestName;
-            IsLocked |= name == VaultKeys.LockedName;
-            if (name.StartsWith(ResultName.Folder, StringComparison.Ordinal) && ResultName.TryParse(name, out var result)) Results.Add(result);
-        }
-
-        public CatalogRemains Remains(string prefix) => new()
-        {
-            Prefix = prefix,
-            Tier = Tier,
-            Id = Id,
-            ExpiredAt = _expiredAt,
-            HasObjects = _hasObjects,
-            WasCommitted = IsLocked || Results.Count > 0,
-            Youngest = _youngest,
-        };
     }
 }

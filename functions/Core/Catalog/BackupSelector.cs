@@ -32,13 +32,13 @@ public static class BackupSelector
         var damaged = entries.Where(e => e.Manifest is null && (time is null || e.Id.Time <= time)).MaxBy(e => e.Id.Time);
         if (damaged is not null && (chosen is null || damaged.Id.Time > chosen.Id.Time)) return damaged;
         return chosen
-            ?? throw NotFound(time is null ? $"there is no backup in {vaultName}" : $"there is no backup at or before {time:yyyy-MM-dd HH:mm:ss}Z in {vaultName}", entries);
+            ?? throw NotFound(time is null ? $"there is no backup in {vaultName}" : $"there is no backup at or before {UtcText.Seconds(time.Value)} in {vaultName}", entries);
     }
 
     // Staging's bloom is not production's, and no id says which it is.
     private static void CheckOneEnvironment(IReadOnlyList<CatalogEntry> entries, string vaultName)
     {
-        var environments = entries.Select(e => VaultKeys.EnvironmentOf(e.Prefix)).Distinct().Order(StringComparer.Ordinal).ToList();
+        var environments = entries.Select(e => e.Environment).Distinct().Order(StringComparer.Ordinal).ToList();
         if (environments.Count <= 1) return;
         throw new BackupException(ErrorCode.UsageWrong, $"{vaultName} holds such backups of {environments.Count} environments: {string.Join(", ", environments)}",
             "Name the environment with --environment, or its policy with --policy or --stack.");

@@ -81,10 +81,7 @@ public sealed class EvidenceTrail(IVault vault, string environment, string datab
     private async Task<EvidenceItem> ReadAsync(string key, CancellationToken cancel)
     {
         if (!EvidenceName.TryParse(key, out var name)) return new EvidenceItem(key, null, "it is not an entry of the trail");
-        await using var stream = await vault.OpenAsync(key, 0, cancel);
-        using var memory = new MemoryStream();
-        await stream.CopyToAsync(memory, cancel);
-        var bytes = memory.ToArray();
+        var bytes = await new BackupCatalog(vault).ReadObjectAsync(key, cancel);
         try
         {
             var entry = JsonSerializer.Deserialize(bytes, ManifestJson.Context.Evidence) ?? throw new JsonException("it is null");

@@ -18,14 +18,26 @@ public sealed class BackupFolder(string prefix, Tier tier, BackupId id)
 
     /// <summary>When the vault stored the manifest, by the vault's clock; null = there is none.</summary>
     public DateTimeOffset? CommittedAt { get; private set; }
-    public bool HasTombstone { get; private set; }
+
+    /// <summary>When <c>expired.json</c> was stored; null = there is none.</summary>
+    public DateTimeOffset? ExpiredAt { get; private set; }
+    public bool HasTombstone => ExpiredAt is not null;
+
+    /// <summary>Something besides the tombstone is listed.</summary>
+    public bool HasObjects { get; private set; }
+
+    /// <summary>When the youngest object was stored.</summary>
+    public DateTimeOffset Youngest { get; private set; }
     public bool IsLocked { get; private set; }
     public IReadOnlyDictionary<string, AttemptFacts> Attempts => _attempts;
 
     public bool IsBackup => CommittedAt is not null && !HasTombstone;
 
-    /// <summary>Only a backup gets a lock or results, so there was a manifest once.</summary>
-    public bool LostItsManifest => CommittedAt is null && !HasTombstone && (IsLocked || _results.Count > 0);
+    /// <summary>Only a backup gets a lock or results.</summary>
+    public bool WasCommitted => CommittedAt is not null || IsLocked || _results.Count > 0;
+
+    /// <summary>It once was a backup, and its manifest was taken away.</summary>
+    public bool LostItsManifest => CommittedAt is null && !HasTombstone && WasCommitted;
 
     /// <summary>Its entry, without the manifest.</summary>
     public CatalogEntry ToEntry() => new() { Prefix = Prefix, Tier = Tier, Id = Id, IsLocked = IsLocked, Results = [.. _results.OrderBy(r => r.At)] };
@@ -33,13 +45,16 @@ public sealed class BackupFolder(string prefix, Tier tier, BackupId id)
     /// <returns>False for an object that has no place here.</returns>
     internal bool Add(string name, VaultObject item)
     {
+        if (item.LastModified > Youngest) Youngest = item.LastModified;
+        HasObjects |= name != VaultKeys.TombstoneName;
         switch (name)
         {
             case VaultKeys.ManifestName:
                 CommittedAt = item.LastModified;
                 return true;
             case VaultKeys.TombstoneName:
-                return HasTombstone = true;
+                ExpiredAt = item.LastModified;
+                return true;
             case VaultKeys.LockedName:
                 return IsLocked = true;
         }

@@ -101,6 +101,12 @@ public sealed record SnapshotFacts
     /// <summary>Tables whose rows no PostgreSQL dump holds: foreign tables, unlogged tables of a standby.</summary>
     public IReadOnlyList<TableName> WithoutRows { get; init; } = [];
 
+    /// <summary>With the sequences as they were read once more at the end, in the same order.</summary>
+    public SnapshotFacts WithSequencesAfter(IReadOnlyList<SequenceFact> after) => this with
+    {
+        Sequences = [.. Sequences.Zip(after, (b, a) => b with { After = a.After, CalledAfter = a.CalledAfter })],
+    };
+
     /// <summary>Null in manifests of programs that did not look.</summary>
     public LargeObjectFact? LargeObjects { get; init; }
 

@@ -50,6 +50,12 @@ public sealed class ArtifactReader : ReadOnlyStream
         return stored.Difference();
     }
 
+    /// <summary>After a program or the server has failed on an artifact: backup.damaged when the stored bytes are the reason.</summary>
+    public static async Task ThrowIfDamagedAsync(IVault vault, Toolbox tools, Artifact artifact, Action<int>? passed, CancellationToken cancel)
+    {
+        if (await StoredDifferenceAsync(vault, tools, artifact, passed, cancel) is { } difference) throw Damaged(difference);
+    }
+
     public override async ValueTask DisposeAsync()
     {
         for (var i = _stages.Count - 1; i >= 0; i--) await _stages[i].DisposeAsync();

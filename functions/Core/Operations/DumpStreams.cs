@@ -160,7 +160,7 @@ public sealed class DumpStreams(
     {
         if (writer.Filters is not [.., "gpg"] && await SecretSettingAsync(cancel) is { } secret)
         {
-            AddFinding(FindingCode.GlobalsSecret.Name, $"the role setting {secret} looks like a secret; roles and their settings are not in the backup",
+            AddFinding(FindingCode.GlobalsSecret, $"the role setting {secret} looks like a secret; roles and their settings are not in the backup",
                 "Configure encryption.gpgRecipients, or move the value into a secret store.");
             return;
         }
@@ -179,7 +179,7 @@ public sealed class DumpStreams(
         }
         catch (BackupException e) when (e.Code == ErrorCode.ToolFailed && e.Message.StartsWith("pg_dumpall failed", StringComparison.Ordinal))
         {
-            AddFinding(FindingCode.GlobalsMissing.Name, $"the server does not show its roles: {e.Message}", "Keep a list of roles and grants in your own repository.");
+            AddFinding(FindingCode.GlobalsMissing, $"the server does not show its roles: {e.Message}", "Keep a list of roles and grants in your own repository.");
         }
     }
 
@@ -198,18 +198,8 @@ public sealed class DumpStreams(
         lock (_artifacts) _artifacts.Add(artifact);
     }
 
-    private void AddFinding(string code, string sentence, string nextStep)
+    private void AddFinding(FindingCode code, string sentence, string nextStep)
     {
-        lock (_artifacts)
-        {
-            _findings.Add(new Finding
-            {
-                Severity = Severity.Warning,
-                Code = code,
-                Subject = request.Database.Name,
-                Sentence = sentence,
-                NextStep = nextStep,
-            });
-        }
+        lock (_artifacts) _findings.Add(code.On(request.Database.Name, sentence, nextStep));
     }
 }

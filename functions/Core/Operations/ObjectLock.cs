@@ -27,33 +27,28 @@ public static class ObjectLock
         }
     }
 
-    /// <summary>As the other, for a run, which an old lock must never keep from making a new backup.</summary>
-    public static async Task RepairAsync(IVault vault, IEnumerable<CatalogEntry> entries, TimeProvider clock, Action<string> say, CancellationToken cancel)
+    /// <summary>Locks every committed backup whose lock was promised and is not in place. One that cannot be locked keeps nothing else from its turn.</summary>
+    /// <param name="told">Each one that was tried, with what kept it from being locked.</param>
+    public static async Task RepairAsync(
+        IVault vault, IEnumerable<CatalogEntry> entries, TimeProvider clock, Action<BackupId, BackupException?> told, CancellationToken cancel)
     {
-        foreach (var entry in entries)
+        foreach (var entry in entries.Where(e => !e.IsLocked && e.Manifest?.Lock is { Mode: not LockMode.None } l && l.Until > clock.GetUtcNow()))
         {
+            BackupException? problem = null;
             try
             {
-                foreach (var repaired in await RepairAsync(vault, [entry], clock, cancel)) say($"completed the lock of {repaired}");
+                await ApplyAsync(vault, entry.Prefix, entry.Manifest!, clock, cancel);
             }
             catch (BackupException e)
             {
-                say($"warning: the lock of {entry.Id} could not be completed: {e.Message}");
+                problem = e;
             }
+
+            told(entry.Id, problem);
         }
     }
 
-    /// <summary>Locks every committed backup whose lock was promised and is not in place. Returns their ids.</summary>
-    public static async Task<IReadOnlyList<BackupId>> RepairAsync(
-        IVault vault, IEnumerable<CatalogEntry> entries, TimeProvider clock, CancellationToken cancel)
-    {
-        var repaired = new List<BackupId>();
-        foreach (var entry in entries.Where(e => !e.IsLocked && e.Manifest?.Lock is { Mode: not LockMode.None } l && l.Until > clock.GetUtcNow()))
-        {
-            await ApplyAsync(vault, entry.Prefix, entry.Manifest!, clock, cancel);
-            repaired.Add(entry.Id);
-        }
-
-        return repaired;
-    }
+    /// <summary>For a run, which an old lock must never keep from making a new backup.</summary>
+    public static Action<BackupId, BackupException?> InWords(Action<string> say) =>
+        (id, problem) => say(problem is null ? $"completed the lock of {id}" : $"warning: the lock of {id} could not be completed: {problem.Message}");
 }

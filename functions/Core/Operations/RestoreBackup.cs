@@ -30,7 +30,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             var report = await RestoreAsync(request, cancel);
             if (request.Record)
             {
-                await Trail.RecordAsync(machine, clock, progress, request.Vault, VaultKeys.EnvironmentOf(request.Backup.Prefix), request.Backup.Id.Database, "restore",
+                await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Backup.Environment, request.Backup.Id.Database, "restore",
                     [report.Id, .. request.Increments.Select(i => i.Id.ToString())], "restored", $"into {report.Target}{(report.Compared is { } how ? $", compared by {Words.Of(how)}" : "")}");
             }
 
@@ -147,16 +147,11 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         }
         catch (BackupException e) when (e.Code == ErrorCode.ToolFailed)
         {
-            await ThrowIfDamagedAsync(request, basis, cancel);
+            await ArtifactReader.ThrowIfDamagedAsync(request.Vault, _tools, basis, Count, cancel);
             throw;
         }
 
         if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
-    }
-
-    private async Task ThrowIfDamagedAsync(RestoreRequest request, Artifact artifact, CancellationToken cancel)
-    {
-        if (await ArtifactReader.StoredDifferenceAsync(request.Vault, _tools, artifact, Count, cancel) is { } difference) throw ArtifactReader.Damaged(difference);
     }
 
     private async Task LoadAsync(
@@ -210,7 +205,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         catch (BackupException e) when (e.Code == ErrorCode.ToolFailed || e.Code == ErrorCode.RestoreFailed)
         {
             // The server may meet the rows that a flipped bit has garbled before gpg or zstd has noticed: the checksum knows.
-            await ThrowIfDamagedAsync(request, chunk, cancel);
+            await ArtifactReader.ThrowIfDamagedAsync(request.Vault, _tools, chunk, Count, cancel);
             throw;
         }
     }

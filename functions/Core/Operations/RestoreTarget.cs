@@ -84,14 +84,8 @@ public sealed class RestoreTarget : IAsyncDisposable
             }
             catch (BackupException e) when (e.InnerException is PostgresException)
             {
-                findings.Add(new Finding
-                {
-                    Severity = Severity.Warning,
-                    Code = FindingCode.DatabaseSetting.Name,
-                    Subject = Working.Database,
-                    Sentence = $"a setting of the database was not restored: {e.Message}",
-                    NextStep = $"Run as an administrator: {RestoreByHand.ForDatabase(template, TableName.Quote(_request.Target.Database))};",
-                });
+                findings.Add(FindingCode.DatabaseSetting.On(Working.Database, $"a setting of the database was not restored: {e.Message}",
+                    $"Run as an administrator: {RestoreByHand.ForDatabase(template, TableName.Quote(_request.Target.Database))};"));
             }
         }
     }

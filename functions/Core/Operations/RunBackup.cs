@@ -73,7 +73,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         await using var claim = await request.Vault.ClaimAsync(prefixes, cancel);
         var catalog = new BackupCatalog(request.Vault);
         var earlier = await catalog.ListAsync(request.Environment, request.Database.Name, cancel);
-        await ObjectLock.RepairAsync(request.Vault, earlier, clock, Step, cancel);
+        await ObjectLock.RepairAsync(request.Vault, earlier, clock, ObjectLock.InWords(Step), cancel);
         if (earlier.FirstOrDefault(e => e.Id == id || (request.RequestId is { } asked && e.Manifest?.RequestId == asked)) is { } done)
             return new RunReport { Outcome = RunOutcome.AlreadyDone, Id = done.Id, Manifest = done.Manifest, Prefix = done.Prefix };
 
@@ -97,12 +97,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         await session.CommitAsync(cancel);
 
         var expiresAt = request.Retention?.Keep.GetValueOrDefault(tier)?.AddTo(id.Time);
-        facts = facts with
-        {
-            Sequences = [.. facts.Sequences.Zip(after, (b, a) => b with { After = a.After, CalledAfter = a.CalledAfter })],
-            LargeObjects = streams.LargeObjects,
-            MaterializedViews = streams.MaterializedViews,
-        };
+        facts = facts.WithSequencesAfter(after) with { LargeObjects = streams.LargeObjects, MaterializedViews = streams.MaterializedViews };
         var manifest = new Manifest
         {
             SchemaVersion = Manifest.CurrentVersion,
@@ -127,7 +122,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             Fingerprints = fingerprints,
             Findings = [.. findings, .. more],
             ExpiresAt = expiresAt,
-            Lock = request.Lock == LockMode.None || expiresAt is null ? null : new LockPromise(request.Lock, expiresAt.Value),
+            Lock = request.Promise(expiresAt),
             RestoreByHand = RestoreByHand.For(facts, request.Source.Database, prefix, artifacts),
             ManifestSha256 = "",
         };
@@ -153,14 +148,9 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         var findings = new List<Finding>();
         if (postgres.Major != server.Major)
         {
-            findings.Add(new Finding
-            {
-                Severity = Severity.Warning,
-                Code = FindingCode.ToolNewer.Name,
-                Subject = request.Database.Name,
-                Sentence = $"the server is PostgreSQL {server.Major}, pg_dump is {postgres.Version}: a restore to PostgreSQL {server.Major} may need editing",
-                NextStep = $"Install the client of PostgreSQL {server.Major} on the machine that makes the backups.",
-            });
+            findings.Add(FindingCode.ToolNewer.On(request.Database.Name,
+                $"the server is PostgreSQL {server.Major}, pg_dump is {postgres.Version}: a restore to PostgreSQL {server.Major} may need editing",
+                $"Install the client of PostgreSQL {server.Major} on the machine that makes the backups."));
         }
 
         await session.UseAsync(async c =>

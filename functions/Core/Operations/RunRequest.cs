@@ -33,6 +33,27 @@ public sealed record RunRequest
 
     /// <summary>How long a table lock is waited for before the run gives up.</summary>
     public TimeSpan LockTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>As the policy wants it.</summary>
+    public static RunRequest Of(Policy policy, DatabasePolicy database, ConnectionTarget source, IVault vault, BackupKind kind)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        return new RunRequest
+        {
+            Project = policy.Project,
+            Environment = policy.Environment,
+            Database = database,
+            Source = source,
+            Vault = vault,
+            Kind = kind,
+            Retention = policy.Retention,
+            Lock = policy.Lock,
+            GpgRecipients = policy.Encryption.GpgRecipients,
+        };
+    }
+
+    /// <summary>The lock that a backup is born with: until retention may expire it, never longer.</summary>
+    public LockPromise? Promise(DateTimeOffset? expiresAt) => Lock == LockMode.None || expiresAt is not { } until ? null : new LockPromise(Lock, until);
 }
 
 public enum RunOutcome

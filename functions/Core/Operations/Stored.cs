@@ -27,6 +27,13 @@ public static class Stored
         ];
     }
 
+    /// <summary>vault.cold when any artifact must be thawed before the backup can be read.</summary>
+    public static void RefuseCold(CatalogEntry entry, Manifest manifest, IReadOnlyList<VaultObject> objects)
+    {
+        if (Cold(manifest.Artifacts, objects) is { Count: > 0 } cold)
+            throw new BackupException(ErrorCode.VaultCold, $"{cold.Count} objects of {entry.Id} are in {cold[0].StorageClass}", $"Thaw them first: backup restore {entry.Id} --thaw");
+    }
+
     /// <summary>Those of the named artifacts that must be thawed before they can be read.</summary>
     public static IReadOnlyList<VaultObject> Cold(IEnumerable<Artifact> artifacts, IReadOnlyList<VaultObject> objects)
     {

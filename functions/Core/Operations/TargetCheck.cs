@@ -85,14 +85,10 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
     {
         var triggers = await NamesAsync("SELECT evtname::text FROM pg_event_trigger WHERE evtenabled <> 'D'", cancel);
         if (triggers.Count == 0) return;
-        findings.Add(new Finding
-        {
-            Severity = Severity.Warning,
-            Code = FindingCode.TargetEventTriggers.Name,
-            Subject = request.Target.Database,
-            Sentence = $"{request.Target} has event triggers, which run with every statement of the restore: {string.Join(", ", triggers.Order(StringComparer.Ordinal))}",
-            NextStep = $"If the restore fails in one of them, disable it meanwhile: {string.Join(" ", triggers.Order(StringComparer.Ordinal).Select(t => $"ALTER EVENT TRIGGER {TableName.Quote(t)} DISABLE;"))}",
-        });
+        var names = triggers.Order(StringComparer.Ordinal).ToList();
+        findings.Add(FindingCode.TargetEventTriggers.On(request.Target.Database,
+            $"{request.Target} has event triggers, which run with every statement of the restore: {string.Join(", ", names)}",
+            $"If the restore fails in one of them, disable it meanwhile: {string.Join(" ", names.Select(t => $"ALTER EVENT TRIGGER {TableName.Quote(t)} DISABLE;"))}"));
     }
 
     private async Task<long> UserObjectsAsync(CancellationToken cancel)

@@ -31,7 +31,7 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
         {
             var name = new ResultName(ProofKind.Verify, result.Verdict, result.At);
             await new BackupCatalog(vault).AttachAsync(entry.Prefix, name, VerifyResults.Write(result), cancel);
-            await Trail.RecordAsync(machine, clock, progress, vault, VaultKeys.EnvironmentOf(entry.Prefix), entry.Id.Database, "verify", [result.Id],
+            await Trail.RecordAsync(machine, clock, progress, vault, entry.Environment, entry.Id.Database, "verify", [result.Id],
                 Words.Of(name.Verdict), $"level {Words.Of(level)}, {result.Findings.Count} differences");
         }
 
@@ -79,8 +79,7 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
         IVault vault, CatalogEntry entry, Manifest manifest, VerifyLevel level, ConcurrentBag<Finding> findings, CancellationToken cancel)
     {
         var objects = await Stored.ListAsync(vault, entry, cancel);
-        if (Stored.Cold(manifest.Artifacts, objects) is { Count: > 0 } cold)
-            throw new BackupException(ErrorCode.VaultCold, $"{cold.Count} objects of {entry.Id} are in {cold[0].StorageClass}", $"Thaw them first: backup restore {entry.Id} --thaw");
+        Stored.RefuseCold(entry, manifest, objects);
         var wrong = Stored.Differences(manifest, objects);
         foreach (var sentence in wrong) findings.Add(Difference(sentence.Split(' ')[0], sentence));
         var readable = manifest.Artifacts.Where(a => !findings.Any(f => f.Subject == a.Key)).ToList();
@@ -161,12 +160,6 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
         }
     }
 
-    private static Finding Difference(string key, string sentence) => new()
-    {
-        Severity = Severity.Critical,
-        Code = FindingCode.BackupDamaged.Name,
-        Subject = key,
-        Sentence = sentence,
-        NextStep = "Use another backup, or fetch this object from a copy of the vault.",
-    };
+    private static Finding Difference(string key, string sentence) =>
+        FindingCode.BackupDamaged.On(key, sentence, "Use another backup, or fetch this object from a copy of the vault.");
 }

@@ -92,14 +92,8 @@ public static partial class SnapshotReader
             var (name, value) = (setting[..equals], setting[(equals + 1)..]);
             if (SecretName().IsMatch(name))
             {
-                findings.Add(new Finding
-                {
-                    Severity = Severity.Warning,
-                    Code = FindingCode.SettingsSecret.Name,
-                    Subject = name,
-                    Sentence = $"the database setting {name} looks like a secret; its value is not in the backup",
-                    NextStep = "Keep it in a secret store and set it again after a restore.",
-                });
+                findings.Add(FindingCode.SettingsSecret.On(name, $"the database setting {name} looks like a secret; its value is not in the backup",
+                    "Keep it in a secret store and set it again after a restore."));
                 continue;
             }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Backup.Core.Model;
 using Backup.Core.Policies;
 
@@ -58,12 +57,12 @@ public sealed record PrunePlan
     private static string? WhyKept(PruneCandidate b, RetentionPolicy retention, DateTimeOffset now, DateTimeOffset until)
     {
         if (b.Problem is not null) return $"cannot be read: {b.Problem}";
-        if (IsFuture(b, now)) return $"dated in the future, {Time(b.Latest)}: a clock was or is wrong";
+        if (IsFuture(b, now)) return $"dated in the future, {UtcText.Minutes(b.Latest)}: a clock was or is wrong";
         if (!retention.Keep.TryGetValue(b.Tier, out var span))
-            return !b.IsIncrement ? $"the policy names no age for {Words.Of(b.Tier)}" : b.LockedUntil > until ? $"locked until {Time(b.LockedUntil.Value)}" : null;
+            return !b.IsIncrement ? $"the policy names no age for {Words.Of(b.Tier)}" : b.LockedUntil > until ? $"locked until {UtcText.Minutes(b.LockedUntil.Value)}" : null;
         var end = span.AddTo(b.Latest);
         if (end > now) return $"younger than {span}";
-        if (b.LockedUntil > until) return $"locked until {Time(b.LockedUntil.Value)}";
+        if (b.LockedUntil > until) return $"locked until {UtcText.Minutes(b.LockedUntil.Value)}";
         return end > until ? $"younger than {span}, counted up to the newest good backup" : null;
     }
 
@@ -75,7 +74,7 @@ public sealed record PrunePlan
         var passed = good.SelectMany(b => b.Results).Where(r => r.Verdict == Verdict.Pass && r.At <= now + _skew).MaxBy(r => r.At);
         if (passed is null) return "nothing expires: no verify or drill has passed yet";
         return now - passed.At > 2 * drill.LargestGap
-            ? $"nothing expires: the newest pass is of {Time(passed.At)}, more than two drill intervals ago"
+            ? $"nothing expires: the newest pass is of {UtcText.Minutes(passed.At)}, more than two drill intervals ago"
             : null;
     }
 
@@ -85,10 +84,10 @@ public sealed record PrunePlan
         if (row.Count == 0) return "there is no good scheduled backup";
         var half = schedule.LargestGap / 2;
         var allowed = schedule.LargestGap + (half < _longestGrace ? half : _longestGrace);
-        if (now - row[0].Earliest > allowed) return $"newer backups are missing, the newest good scheduled one is of {Time(row[0].Earliest)}";
+        if (now - row[0].Earliest > allowed) return $"newer backups are missing, the newest good scheduled one is of {UtcText.Minutes(row[0].Earliest)}";
         if (row.Count < Row) return $"there are fewer than {Row} good scheduled backups";
         return row.Zip(row.Skip(1)).Any(pair => pair.First.Earliest - pair.Second.Earliest > allowed)
-            ? $"backups are missing among the newest {Row} scheduled ones, since {Time(row[^1].Earliest)}"
+            ? $"backups are missing among the newest {Row} scheduled ones, since {UtcText.Minutes(row[^1].Earliest)}"
             : null;
     }
 
@@ -125,6 +124,4 @@ public sealed record PrunePlan
         : fullNewestFirst.FirstOrDefault(b => b.Id.Time <= increment.Id.Time);
 
     private static bool IsFuture(PruneCandidate b, DateTimeOffset now) => b.Latest > now + _skew;
-
-    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm'Z'", CultureInfo.InvariantCulture);
 }

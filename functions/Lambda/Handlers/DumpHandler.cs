@@ -70,9 +70,8 @@ public sealed class DumpHandler(
         if (await HandOver.HasOnlyIpv6Async(source, cancel)) return RunnerChoice.WhyElsewhere(database, onlyIpv6: true, forecast: null);
         await using var session = await Connector.OpenAsync(source, "backup forecast", cancel);
         var size = (await ServerFacts.ReadAsync(session, cancel)).DatabaseBytes;
-        var entries = await new BackupCatalog(vault).ListAsync(policy.Environment, database.Name, cancel);
-        var last = entries.LastOrDefault(x => x.Manifest is not null && x.Tier != Tier.Incremental)?.Manifest;
-        return RunnerChoice.WhyElsewhere(database, onlyIpv6: false, RunForecast.Make(size, last));
+        var last = await new BackupCatalog(vault).NewestAsync(policy.Environment, database.Name, cancel);
+        return RunnerChoice.WhyElsewhere(database, onlyIpv6: false, RunForecast.Make(size, last?.Manifest));
     }
 
     private async Task<DumpResult> GiveAwayAsync(Invocation call, DumpEvent e, string reason)
@@ -81,19 +80,11 @@ public sealed class DumpHandler(
         return new DumpResult { Outcome = DumpResult.HandedOver, Reason = reason, Task = task };
     }
 
-    private static RunRequest Request(DumpEvent e, Policy policy, DatabasePolicy database, ConnectionTarget source, IVault vault, DateTimeOffset? time) => new()
-    {
-        Project = policy.Project,
-        Environment = policy.Environment,
-        Database = database,
-        Source = source,
-        Vault = vault,
-        Kind = Words.Parse<BackupKind>(e.Kind, "the event's kind"),
-        ScheduledTime = time,
-        RequestId = e.RequestId,
-        Retention = policy.Retention,
-        Lock = policy.Lock,
-        GpgRecipients = policy.Encryption.GpgRecipients,
-        Deployment = e.Commit is null && e.Ref is null ? null : new Deployment(e.Commit, e.Ref),
-    };
+    private static RunRequest Request(DumpEvent e, Policy policy, DatabasePolicy database, ConnectionTarget source, IVault vault, DateTimeOffset? time) =>
+        RunRequest.Of(policy, database, source, vault, Words.Parse<BackupKind>(e.Kind, "the event's kind")) with
+        {
+            ScheduledTime = time,
+            RequestId = e.RequestId,
+            Deployment = e.Commit is null && e.Ref is null ? null : new Deployment(e.Commit, e.Ref),
+        };
 }

@@ -30,19 +30,8 @@ public sealed class IncrementalHandler(
         {
             await using var vault = VaultFactory.Open(policy.Vault!, null, clock);
             var source = await secrets.ConnectionAsync(database, call.Cancel);
-            var report = await new RunIncrement(machine, clock, call.Steps).ExecuteAsync(new RunRequest
-            {
-                Project = policy.Project,
-                Environment = policy.Environment,
-                Database = database,
-                Source = source,
-                Vault = vault,
-                Kind = BackupKind.Incremental,
-                ScheduledTime = time,
-                Retention = policy.Retention,
-                Lock = policy.Lock,
-                GpgRecipients = policy.Encryption.GpgRecipients,
-            }, call.Cancel);
+            var request = RunRequest.Of(policy, database, source, vault, BackupKind.Incremental) with { ScheduledTime = time };
+            var report = await new RunIncrement(machine, clock, call.Steps).ExecuteAsync(request, call.Cancel);
             call.About(database.Name, report.Id.ToString());
             var result = IncrementalResult.Of(report);
             success = result.Outcome switch { IncrementalResult.Committed => 1, IncrementalResult.Failed => 0, _ => null };

@@ -26,7 +26,7 @@ public sealed class VerifyHandler(Settings settings, MachineEnvironment machine,
         var database = EventReader.Database(e.Database, policy, settings);
         await using var vault = VaultFactory.Open(policy.Vault!, null, clock);
         var entries = await new BackupCatalog(vault).ListAsync(policy.Environment, database.Name, call.Cancel);
-        var entry = BackupSelector.Choose([.. entries.Where(x => x.Tier != Tier.Incremental || x.Id.ToString() == e.Backup)], e.Backup ?? "latest", vault.Name);
+        var entry = BackupSelector.Choose(entries, e.Backup ?? "latest", vault.Name);
         call.About(database.Name, entry.Id.ToString());
         if (!e.HandedOver && handOver.IsPossible && RunnerChoice.WhyElsewhere(level, entry.Manifest) is { } reason) return await GiveAwayAsync(call, e, entry, reason);
         try

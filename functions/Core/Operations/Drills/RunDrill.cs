@@ -56,7 +56,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         if (request.Record)
         {
             await new BackupCatalog(request.Vault).AttachAsync(request.Backup.Prefix, new ResultName(ProofKind.Drill, report.Verdict, report.At), VerifyResults.Write(report), cancel);
-            await Trail.RecordAsync(machine, clock, progress, request.Vault, VaultKeys.EnvironmentOf(request.Backup.Prefix), request.Backup.Id.Database, "drill", [report.Id],
+            await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Backup.Environment, request.Backup.Id.Database, "drill", [report.Id],
                 Words.Of(report.Verdict), $"{report.Findings.Count} findings");
         }
 
@@ -139,7 +139,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         var objects = await Stored.ListAsync(trial.Request.Vault, trial.Request.Backup, cancel);
         if (Stored.Differences(manifest, objects) is { Count: > 0 } wrong) throw ArtifactReader.Damaged(string.Join("; ", wrong));
         foreach (var artifact in manifest.Artifacts.Where(a => a.Role == ArtifactRole.Globals && Stored.Cold([a], objects).Count == 0))
-            if (await ArtifactReader.StoredDifferenceAsync(trial.Request.Vault, _tools, artifact, null, cancel) is { } difference) throw ArtifactReader.Damaged(difference);
+            await ArtifactReader.ThrowIfDamagedAsync(trial.Request.Vault, _tools, artifact, null, cancel);
     }
 
     private DrillReport Report(Trial trial, DateTimeOffset startedAt, TimeSpan total)
@@ -224,14 +224,9 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
             foreach (var check in Checks.Where(c => c.Verdict != Verdict.Pass))
             {
                 var failed = check.Verdict == Verdict.Fail;
-                Add(check.Verdict, new Finding
-                {
-                    Severity = failed ? Severity.Critical : Severity.Warning,
-                    Code = (failed ? FindingCode.QuestionFailed : FindingCode.QuestionNotRun).Name,
-                    Subject = check.Name,
-                    Sentence = $"{check.Name}: {(check.Answer is null ? "" : $"the answer is {check.Answer}, ")}expected {check.Expectation}: {check.Reason}",
-                    NextStep = failed ? "Find out what is missing in the data at the time of the snapshot." : "Mend the check's SQL in the policy (names with their schema); then drill again.",
-                });
+                Add(check.Verdict, (failed ? FindingCode.QuestionFailed : FindingCode.QuestionNotRun).On(check.Name,
+                    $"{check.Name}: {(check.Answer is null ? "" : $"the answer is {check.Answer}, ")}expected {check.Expectation}: {check.Reason}",
+                    failed ? "Find out what is missing in the data at the time of the snapshot." : "Mend the check's SQL in the policy (names with their schema); then drill again."));
             }
         }
 

@@ -36,7 +36,7 @@ internal sealed class ApplyIncrements(
     {
         var tables = Tables();
         foreach (var name in request.Increments.SelectMany(e => e.Manifest!.Increment!.Tables).Select(t => t.Table).Distinct().Where(t => _base.Fingerprints.All(f => f.Table != t)))
-            Find(Severity.Warning, FindingCode.IncrementNoTable.Name, name, $"{name} is in increments and not in {_base.Id}: it was not restored", "Its rows are in the increments as COPY text; the next backup has the table.");
+            Find(FindingCode.IncrementNoTable, name, $"{name} is in increments and not in {_base.Id}: it was not restored", "Its rows are in the increments as COPY text; the next backup has the table.");
         if (tables.Count == 0) return _base;
         await new DatabaseComparer(target, _base, request.Comparison ?? Comparison.Counts, request.Jobs).CheckAsync(TableChoice.Choose(_base, [.. tables.Select(t => t.Table.Sql)]), cancel);
         await using var loader = await RowLoader.OpenAsync(target, SessionSettings.Loading(server.Major), cancel);
@@ -98,12 +98,12 @@ internal sealed class ApplyIncrements(
             {
                 if (!await TryAsync(loader, $"{key.Statement} NOT VALID", cancel))
                 {
-                    Find(Severity.Warning, FindingCode.IncrementForeignKey.Name, from, $"{reason}; it was left out",
+                    Find(FindingCode.IncrementForeignKey, from, $"{reason}; it was left out",
                         $"Add the missing rows or remove the ones that point to them; then: {key.Statement.ReplaceLineEndings(" ")};");
                     continue;
                 }
 
-                Find(Severity.Warning, FindingCode.IncrementForeignKey.Name, from, $"{reason}; it was made NOT VALID, so it checks new rows only",
+                Find(FindingCode.IncrementForeignKey, from, $"{reason}; it was made NOT VALID, so it checks new rows only",
                     $"Add the missing rows or remove the ones that point to them; then: ALTER TABLE {from.Sql} VALIDATE CONSTRAINT {key.Name};");
             }
 
@@ -113,11 +113,7 @@ internal sealed class ApplyIncrements(
         return made;
     }
 
-    private string Moment(TableName table)
-    {
-        var time = _applied.FirstOrDefault(a => a.Table == table)?.Time ?? _base.Snapshot.Time;
-        return time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
-    }
+    private string Moment(TableName table) => UtcText.Seconds(_applied.FirstOrDefault(a => a.Table == table)?.Time ?? _base.Snapshot.Time);
 
     // NOT VALID is not possible where a partitioned table is concerned.
     private static async Task<bool> TryAsync(RowLoader loader, string sql, CancellationToken cancel)
@@ -174,7 +170,7 @@ internal sealed class ApplyIncrements(
         var missing = artifact.Columns!.Except(there).ToList();
         if (missing.Count > 0)
         {
-            Find(Severity.Warning, FindingCode.IncrementColumns.Name, table.Table, $"{table.Table} has no column {string.Join(", ", missing)} in {_base.Id}: what {part.Manifest.Id} holds of it was not restored",
+            Find(FindingCode.IncrementColumns, table.Table, $"{table.Table} has no column {string.Join(", ", missing)} in {_base.Id}: what {part.Manifest.Id} holds of it was not restored",
                 $"Add the column, then take the values from {artifact.Key}; it is COPY text.");
         }
 
@@ -202,7 +198,7 @@ internal sealed class ApplyIncrements(
         }
         catch (BackupException e) when (e.Code == ErrorCode.ToolFailed || e.Code == ErrorCode.RestoreFailed)
         {
-            if (await ArtifactReader.StoredDifferenceAsync(request.Vault, tools, artifact, passed, cancel) is { } difference) throw ArtifactReader.Damaged(difference);
+            await ArtifactReader.ThrowIfDamagedAsync(request.Vault, tools, artifact, passed, cancel);
             throw new BackupException(e.Code, $"{part.Manifest.Id}: {e.Message}", "If the table was changed by a migration since the backup: restore to a time before it, or without increments (--no-increments).", e.InnerException);
         }
 
@@ -222,12 +218,5 @@ internal sealed class ApplyIncrements(
         return (string[])(await command.ExecuteScalarAsync(cancel))!;
     }
 
-    private void Find(Severity severity, string code, TableName subject, string sentence, string nextStep) => _findings.Add(new Finding
-    {
-        Severity = severity,
-        Code = code,
-        Subject = subject.ToString(),
-        Sentence = sentence,
-        NextStep = nextStep,
-    });
+    private void Find(FindingCode code, TableName subject, string sentence, string nextStep) => _findings.Add(code.On(subject.ToString(), sentence, nextStep));
 }

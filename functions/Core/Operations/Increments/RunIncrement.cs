@@ -56,7 +56,7 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
         await using var claim = await request.Vault.ClaimAsync(VaultKeys.WriterPrefixes(request.Environment, request.Database.Name, increments: true), cancel);
         var catalog = new BackupCatalog(request.Vault);
         var entries = await catalog.ListAsync(request.Environment, request.Database.Name, cancel);
-        await ObjectLock.RepairAsync(request.Vault, entries.Where(e => e.Id.IsIncrement), clock, Step, cancel);
+        await ObjectLock.RepairAsync(request.Vault, entries.Where(e => e.Id.IsIncrement), clock, ObjectLock.InWords(Step), cancel);
         if (entries.FirstOrDefault(e => e.Id == id) is { } done)
             return new IncrementReport { Outcome = IncrementOutcome.AlreadyDone, Id = id, Manifest = done.Manifest, Prefix = done.Prefix };
         var basis = IncrementChain.NewestBase(entries)?.Manifest ?? throw new BackupException(ErrorCode.BackupNotFound,
@@ -114,7 +114,7 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
 
         var after = await session.UseAsync(c => SnapshotReader.SequencesAsync(c, listed, cancel), cancel);
         await session.CommitAsync(cancel);
-        facts = facts with { Sequences = [.. facts.Sequences.Zip(after, (b, a) => b with { After = a.After, CalledAfter = a.CalledAfter })] };
+        facts = facts.WithSequencesAfter(after);
         var increment = new IncrementFacts(basis.Id, plan.NextNumber, tables);
         var expiresAt = request.Retention?.Keep.GetValueOrDefault(Tier.Incremental)?.AddTo(id.Time) ?? basis.ExpiresAt;
         var manifest = new Manifest
@@ -140,7 +140,7 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
             Increment = increment,
             Findings = _findings,
             ExpiresAt = expiresAt,
-            Lock = request.Lock == LockMode.None || expiresAt is null ? null : new LockPromise(request.Lock, expiresAt.Value),
+            Lock = request.Promise(expiresAt),
             RestoreByHand = IncrementSql.ByHand(increment, facts, prefix, artifacts),
             ManifestSha256 = "",
         };
@@ -159,7 +159,7 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
             var (unique, problem, nextStep) = await session.UseAsync(c =>
                 TableKeys.ReadAsync(c, session.Server, table.Name, columns, table.Mode == IncrementMode.Changes, cancel), cancel);
             if (problem is null) keys.Add((table, unique));
-            else Find(Severity.Critical, ErrorCode.SourceTable.Name, table, problem, nextStep);
+            else _findings.Add(new Finding { Severity = Severity.Critical, Code = ErrorCode.SourceTable.Name, Subject = table.Name.ToString(), Sentence = problem, NextStep = nextStep });
         }
 
         if (keys.Count > 0) return keys;
@@ -203,25 +203,18 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
     private void Note(CriticalTable table, TableStep step)
     {
         if (step.Why is { } why)
-            Find(Severity.Warning, FindingCode.IncrementFull.Name, table, $"{table.Name} was copied whole: {why}", "Nothing to do now; after a migration make a backup, so that increments start from it.");
+            Find(FindingCode.IncrementFull, table, $"{table.Name} was copied whole: {why}", "Nothing to do now; after a migration make a backup, so that increments start from it.");
         if (table.Watermark is { } watermark)
         {
-            Find(Severity.Info, FindingCode.IncrementWatermark.Name, table, $"the watermark {watermark} of {table.Name} is not used: nothing proves that a row committed late has a late value there, so the whole table is read",
+            Find(FindingCode.IncrementWatermark, table, $"the watermark {watermark} of {table.Name} is not used: nothing proves that a row committed late has a late value there, so the whole table is read",
                 "Nothing to do: transaction ids find the rows. Remove watermark when you like.");
         }
 
         if (step.Mode == IncrementMode.Changes)
-            Find(Severity.Info, FindingCode.IncrementDeletes.Name, table, $"rows deleted from {table.Name} since {step.Since} are not seen: a restore to this increment still has them", "For a small table whose deletions matter set mode: full.");
+            Find(FindingCode.IncrementDeletes, table, $"rows deleted from {table.Name} since {step.Since} are not seen: a restore to this increment still has them", "For a small table whose deletions matter set mode: full.");
     }
 
-    private void Find(Severity severity, string code, CriticalTable table, string sentence, string nextStep) => _findings.Add(new Finding
-    {
-        Severity = severity,
-        Code = code,
-        Subject = table.Name.ToString(),
-        Sentence = sentence,
-        NextStep = nextStep,
-    });
+    private void Find(FindingCode code, CriticalTable table, string sentence, string nextStep) => _findings.Add(code.On(table.Name.ToString(), sentence, nextStep));
 
     private void Step(string what) => progress?.Report(new Progress(what) { IsStep = true });
 }

@@ -68,11 +68,11 @@ public sealed class PruneBackups(MachineEnvironment machine, TimeProvider clock,
     /// An attempt that cannot become a backup any more: a younger run has committed since, and one run at a time works on a database. What once was a backup is
     /// never taken for one.
     /// </summary>
-    private static bool IsDead(CatalogRemains remains, IReadOnlyList<CatalogEntry> entries, DateTimeOffset now) =>
+    private static bool IsDead(BackupFolder remains, IReadOnlyList<CatalogEntry> entries, DateTimeOffset now) =>
         remains is { ExpiredAt: null, WasCommitted: false } && now - remains.Youngest > _leftoverAge
         && entries.Any(e => e.Manifest?.StartedAt > remains.Youngest);
 
-    private static Finding? Notice(CatalogRemains remains, DateTimeOffset now) => remains switch
+    private static Finding? Notice(BackupFolder remains, DateTimeOffset now) => remains switch
     {
         { ExpiredAt: null, WasCommitted: true } => FindingCode.BackupHidden.On(remains.Id.ToString(),
             $"{remains.Prefix} holds the lock or the results of a backup, and no manifest",

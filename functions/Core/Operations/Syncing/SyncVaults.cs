@@ -41,7 +41,7 @@ public sealed class SyncVaults(MachineEnvironment machine, TimeProvider clock, I
             }
         }
 
-        foreach (var trail in copied.GroupBy(c => (Environment: VaultKeys.EnvironmentOf(c.Prefix), c.Id.Database)))
+        foreach (var trail in copied.GroupBy(c => (Environment: c.Environment, c.Id.Database)))
             await Trail.RecordAsync(machine, clock, progress, request.To, trail.Key.Environment, trail.Key.Database, "sync", [.. trail.Select(c => c.Id.ToString())], "copied", $"from {request.From.Name}");
         return new SyncReport
         {
@@ -78,8 +78,7 @@ public sealed class SyncVaults(MachineEnvironment machine, TimeProvider clock, I
         {
             var objects = await Stored.ListAsync(request.From, entry, cancel);
             if (Stored.Differences(manifest, objects) is { Count: > 0 } differences) throw ArtifactReader.Damaged(string.Join("; ", differences.Take(3)));
-            if (Stored.Cold(manifest.Artifacts, objects) is { Count: > 0 } cold)
-                throw new BackupException(ErrorCode.VaultCold, $"{cold.Count} objects of {entry.Id} are in {cold[0].StorageClass}", $"Thaw them first: backup restore {entry.Id} --thaw");
+            Stored.RefuseCold(entry, manifest, objects);
             Step($"copying {entry.Id}, {Bytes.Text(manifest.Totals.StoredBytes)}");
             await CopyArtifactsAsync(request, entry, manifest, cancel);
             await CommitAsync(request, entry, manifest, cancel);

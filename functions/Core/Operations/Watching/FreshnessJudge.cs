@@ -20,7 +20,7 @@ internal static class FreshnessJudge
             yield return h.On(FindingCode.BackupIncomplete, $"objects of {Say.Some(partial.Select(b => b.Id))} are missing or have another size",
                 $"Run `backup verify {partial[^1].Id} --level checksum`; fetch what is missing from a copy of the vault.");
         if (h.Future.Count > 0)
-            yield return h.On(FindingCode.BackupFuture, $"{Say.Some(h.Future.Select(b => b.Id))} is dated after now ({Say.Time(h.Now)}) and counts for nothing",
+            yield return h.On(FindingCode.BackupFuture, $"{Say.Some(h.Future.Select(b => b.Id))} is dated after now ({UtcText.Minutes(h.Now)}) and counts for nothing",
                 "Compare the clocks of the runner, the database server and this machine (timedatectl).");
 
         if (h.Newest is null)

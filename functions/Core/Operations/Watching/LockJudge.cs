@@ -19,6 +19,6 @@ internal static class LockJudge
             yield return h.On(FindingCode.LockMissing, $"the policy asks for {Words.Of(h.Policy.Lock)} locks, and {newest.Id} was made without one",
                 "Give its tier a retention in the policy; a lock ends when the retention does.", Severity.Warning);
         else if (promise.Until - h.Now < _soon)
-            yield return h.On(FindingCode.LockExpiring, $"the lock of the newest complete backup, {newest.Id}, ends at {Say.Time(promise.Until)}", $"Make a newer backup: `backup run --database {h.Database.Name}`.");
+            yield return h.On(FindingCode.LockExpiring, $"the lock of the newest complete backup, {newest.Id}, ends at {UtcText.Minutes(promise.Until)}", $"Make a newer backup: `backup run --database {h.Database.Name}`.");
     }
 }

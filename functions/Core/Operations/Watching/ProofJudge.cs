@@ -18,13 +18,13 @@ internal static class ProofJudge
         var (verify, drill) = (Newest(h, ProofKind.Verify), Newest(h, ProofKind.Drill));
         // A proof that could not be tried says nothing against the failure before it.
         if (Conclusion(h, ProofKind.Verify) is { Verdict: Verdict.Fail } refuted)
-            yield return h.On(FindingCode.VerifyFailed, $"the verify of {refuted.Id} at {Say.Time(refuted.At)} found a difference",
+            yield return h.On(FindingCode.VerifyFailed, $"the verify of {refuted.Id} at {UtcText.Minutes(refuted.At)} found a difference",
                 $"Run `backup verify {refuted.Id} --level archive`; restore from another backup until it is understood.");
         if (Conclusion(h, ProofKind.Drill) is { Verdict: Verdict.Fail } failed)
-            yield return h.On(FindingCode.DrillFailed, $"the drill of {failed.Id} at {Say.Time(failed.At)} failed",
+            yield return h.On(FindingCode.DrillFailed, $"the drill of {failed.Id} at {UtcText.Minutes(failed.At)} failed",
                 $"Read its result beside the backup, mend the cause, then `backup drill {failed.Id}`.");
         if (drill is { Verdict: Verdict.CouldNotVerify })
-            yield return h.On(FindingCode.DrillInconclusive, $"the drill of {drill.Id} at {Say.Time(drill.At)} could not verify",
+            yield return h.On(FindingCode.DrillInconclusive, $"the drill of {drill.Id} at {UtcText.Minutes(drill.At)} could not verify",
                 $"Read its result beside the backup: it says what was missing; then `backup drill {drill.Id}`.");
         if (Overdue(h, drill) is { } overdue) yield return overdue;
         else if (verify is null && drill is null && h.Newest is not null)

@@ -22,7 +22,7 @@ internal static class SizeJudge
             yield break;
         }
 
-        var look = $"Look at what the application or a migration did before {Say.Time(newest.Snapshot.Time)}; keep an older backup: {earlier[^1].Id}.";
+        var look = $"Look at what the application or a migration did before {UtcText.Minutes(newest.Snapshot.Time)}; keep an older backup: {earlier[^1].Id}.";
         if (Total(h, newest, earlier, look) is { } total) yield return total;
         foreach (var finding in Tables(h, newest, earlier, look)) yield return finding;
     }

@@ -19,10 +19,10 @@ internal static class StrayJudge
         var name = h.Database.Name;
         var touched = (facts.Touched ?? []).Where(t => t.Database == name).ToList();
         if (touched.Where(t => t.IsHidden).ToList() is { Count: > 0 } hidden)
-            yield return h.On(FindingCode.ObjectHidden, $"{hidden.Count} objects of backups are hidden by delete markers since {Say.Time(hidden.Min(t => t.At))}: {Say.Some(hidden.Select(t => t.Key))}",
+            yield return h.On(FindingCode.ObjectHidden, $"{hidden.Count} objects of backups are hidden by delete markers since {UtcText.Minutes(hidden.Min(t => t.At))}: {Say.Some(hidden.Select(t => t.Key))}",
                 "The data is still there: remove the delete markers as vault-admin, and find out who set them.");
         if (touched.Where(t => !t.IsHidden).ToList() is { Count: > 0 } over)
-            yield return h.On(FindingCode.ObjectOverwritten, $"{over.Count} objects of backups have a later version since {Say.Time(over.Min(t => t.At))}: {Say.Some(over.Select(t => t.Key))}",
+            yield return h.On(FindingCode.ObjectOverwritten, $"{over.Count} objects of backups have a later version since {UtcText.Minutes(over.Min(t => t.At))}: {Say.Some(over.Select(t => t.Key))}",
                 "The oldest version is the true one: remove the later ones as vault-admin, and find out who wrote them.");
 
         if (facts.Headless.Where(id => id.Database == name).ToList() is { Count: > 0 } headless)
@@ -62,7 +62,7 @@ internal static class StrayJudge
             var manifest = backup.Manifest!;
             var drift = (backup.StoredAt - manifest.FinishedAt).Duration();
             if (facts.VaultHasClock && drift > _commitWithin)
-                found.Add($"{backup.Id} says that it ended at {Say.Time(manifest.FinishedAt)}, and was stored at {Say.Time(backup.StoredAt)}");
+                found.Add($"{backup.Id} says that it ended at {UtcText.Minutes(manifest.FinishedAt)}, and was stored at {UtcText.Minutes(backup.StoredAt)}");
             else if (manifest.Kind == BackupKind.Scheduled && h.Schedule is null)
                 found.Add($"{backup.Id} is a scheduled backup, and the database has no schedule");
             else if (manifest.Id != backup.Id.ToString() || manifest.Database != h.Database.Name || manifest.Tier != backup.Entry.Tier)

@@ -19,8 +19,7 @@ public sealed record WatchedBackup
     public BackupId Id => Entry.Id;
 
     /// <summary>Whole, readable, not an increment, and not refuted by its newest proof. Dates are judged elsewhere.</summary>
-    public bool IsComplete => IsWhole && Manifest is not null && Entry.Tier != Tier.Incremental
-        && !Entry.Results.HasFailed();
+    public bool IsComplete => IsWhole && Entry.IsGood && Entry.Tier != Tier.Incremental;
 }
 
 /// <summary>Objects of an attempt that no manifest names.</summary>

@@ -105,18 +105,11 @@ internal sealed class WatchReader(WatchRequest request, TimeProvider clock)
     private async Task<(IReadOnlyList<BackupId>, IReadOnlyDictionary<BackupId, string>)> RelockAsync(IReadOnlyList<WatchedBackup> backups, CancellationToken cancel)
     {
         var (done, failed) = (new List<BackupId>(), new Dictionary<BackupId, string>());
-        foreach (var entry in backups.Select(b => b.Entry))
+        await ObjectLock.RepairAsync(request.Vault, backups.Select(b => b.Entry), clock, (id, problem) =>
         {
-            try
-            {
-                done.AddRange(await ObjectLock.RepairAsync(request.Vault, [entry], clock, cancel));
-            }
-            catch (BackupException e)
-            {
-                failed[entry.Id] = e.Message; // the others may still be mended, and the judgement is wanted anyway
-            }
-        }
-
+            if (problem is null) done.Add(id);
+            else failed[id] = problem.Message;
+        }, cancel);
         return (done, failed);
     }
 
