@@ -46,6 +46,8 @@ public sealed class LatestTests
         var second = Entry(_day.AddHours(24));
         Assert.Equal(increment, RestorePoint.Choose([first, second, increment], "latest", "vault", useIncrements: true).Newer);
         Assert.Null(RestorePoint.Choose([first, second, increment], "2026-03-02T03:00:00Z", "vault", useIncrements: true).Newer);
+        var elsewhere = Entry(_day.AddHours(27), "staging", new IncrementFacts(first.Id.ToString(), 1, []));
+        Assert.Null(RestorePoint.Choose([first, second, elsewhere], "latest", "vault", useIncrements: true).Newer);
     }
 
     [Fact]

@@ -31,7 +31,7 @@ public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntr
         var chain = IncrementChain.Of(basis, entries).Where(e => time is null || e.Manifest!.Snapshot.Time <= time).ToList();
         // As with a backup: whoever asks for the latest must hear of a newer increment that is damaged. One that a later one covers does not matter.
         var after = chain.Count > 0 ? chain[^1].Id.Time : chosen.Id.Time;
-        var damaged = entries.Where(e => e is { Id.IsIncrement: true, Manifest: null } && e.Prefix.Split('/')[0] == chosen.Prefix.Split('/')[0] && e.Id.Database == chosen.Id.Database
+        var damaged = entries.Where(e => e is { Id.IsIncrement: true, Manifest: null } && e.Environment == chosen.Environment && e.Id.Database == chosen.Id.Database
             && e.Id.Time > after && (time is null || e.Id.Time <= time)).MaxBy(e => e.Id.Time);
         if (damaged is not null)
             throw new BackupException(ErrorCode.BackupDamaged, damaged.Problem!, "Fetch it from a copy of the vault, restore to a time before it, or leave increments out: --no-increments.");
@@ -39,7 +39,7 @@ public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntr
         var newest = chain.Count > 0 ? chain[^1].Manifest!.Snapshot.Time : basis.Snapshot.Time;
         return new RestorePoint(chosen, chain)
         {
-            Newer = entries.Where(e => e is { Id.IsIncrement: true, Manifest: not null } && e.Id.Database == chosen.Id.Database
+            Newer = entries.Where(e => e is { Id.IsIncrement: true, Manifest: not null } && e.Environment == chosen.Environment && e.Id.Database == chosen.Id.Database
                 && e.Manifest.Snapshot.Time > newest && (time is null || e.Manifest.Snapshot.Time <= time)).MaxBy(e => e.Manifest!.Snapshot.Time),
         };
     }
@@ -48,9 +48,9 @@ public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntr
     private static BackupException Refuted(CatalogEntry chosen, IReadOnlyList<CatalogEntry> entries)
     {
         var failed = chosen.Results.Last(r => r.Verdict == Verdict.Fail);
-        var before = entries.Where(e => e is { Id.IsIncrement: false, Manifest: not null } && !e.Results.HasFailed() && e.Manifest.Snapshot.Time < chosen.Manifest!.Snapshot.Time)
+        var before = entries.Where(e => e is { Id.IsIncrement: false, IsGood: true } && e.Manifest!.Snapshot.Time < chosen.Manifest!.Snapshot.Time)
             .MaxBy(e => e.Manifest!.Snapshot.Time);
-        return new BackupException(ErrorCode.BackupDamaged, $"{chosen.Id} failed its {Words.Of(failed.Kind)} of {failed.At.UtcDateTime:yyyy-MM-dd HH:mm}Z",
+        return new BackupException(ErrorCode.BackupDamaged, $"{chosen.Id} failed its {Words.Of(failed.Kind)} of {UtcText.Minutes(failed.At)}",
             $"{(before is null ? "There is no good one before it." : $"Restore the good one before it: {before.Id}.")} To restore {chosen.Id} all the same, name it.");
     }
 
@@ -59,7 +59,7 @@ public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntr
         if (!useIncrements)
             throw new BackupException(ErrorCode.UsageWrong, $"{increment.Id} is an increment, and --no-increments leaves increments out", "Give the id of a backup, or leave --no-increments out.");
         var facts = (increment.Manifest ?? throw ArtifactReader.Damaged(increment.Problem!)).Increment!;
-        var basis = entries.FirstOrDefault(e => e.Id.ToString() == facts.Base && e.Prefix.Split('/')[0] == increment.Prefix.Split('/')[0])
+        var basis = entries.FirstOrDefault(e => e.Id.ToString() == facts.Base && e.Environment == increment.Environment)
             ?? throw new BackupException(ErrorCode.BackupNotFound, $"the backup {facts.Base}, which {increment.Id} completes, is not in the vault", "Fetch it from a copy of the vault; without it only the rows of the increment are there.");
         if (basis.Manifest is null) throw ArtifactReader.Damaged(basis.Problem!);
         var chain = IncrementChain.Of(basis.Manifest, entries).TakeWhile(e => e.Id != increment.Id).Append(increment).ToList();
