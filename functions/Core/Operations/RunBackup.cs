@@ -32,7 +32,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             {
                 var report = await TryAsync(request, id, startedAt, cancel);
                 if (report.Outcome == RunOutcome.Committed)
-                    await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Environment, id.Database, "run", [id.ToString()], "committed");
+                    await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Environment, id.Database, "run", [report.Id.ToString()], "committed");
                 return report;
             }
             catch (BackupException e) when (cancel.IsCancellationRequested && e.Code == ErrorCode.ToolFailed)
@@ -74,8 +74,10 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         var catalog = new BackupCatalog(request.Vault);
         var earlier = await catalog.ListAsync(request.Environment, request.Database.Name, cancel);
         await ObjectLock.RepairAsync(request.Vault, earlier, clock, ObjectLock.InWords(Step), cancel);
-        if (earlier.FirstOrDefault(e => e.Id == id || (request.RequestId is { } asked && e.Manifest?.RequestId == asked)) is { } done)
+        if (earlier.FirstOrDefault(e => request.RequestId is { } asked ? e.Manifest?.RequestId == asked : e.Id == id && request.ScheduledTime is not null) is { } done)
             return new RunReport { Outcome = RunOutcome.AlreadyDone, Id = done.Id, Manifest = done.Manifest, Prefix = done.Prefix };
+        // Only a scheduled time is a name that is asked for twice. Another run that began in the same second is another backup.
+        while (earlier.Any(e => e.Id == id)) id = BackupId.Create(id.Database, id.Time.AddSeconds(1));
 
         var tier = TierChoice.Choose(request.Kind, id, VerifyResults.ToEarlier(earlier), request.Retention);
         var prefix = VaultKeys.BackupPrefix(request.Environment, tier, id);

@@ -50,8 +50,15 @@ internal static class FolderSweep
     public static void DeleteFile(string path, string root)
     {
         var folder = Path.GetDirectoryName(path)!;
-        if (!Directory.Exists(folder)) return;
-        File.Delete(path);
+        try
+        {
+            File.Delete(path);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return; // somebody who removes the same was faster
+        }
+
         RemoveEmpty(folder, root);
     }
 

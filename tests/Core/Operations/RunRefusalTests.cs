@@ -133,6 +133,17 @@ public sealed class RunRefusalTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Two_runs_by_hand_in_the_same_second_are_two_backups()
+    {
+        var request = _lab.Request(_source.Url);
+        var run = new RunBackup(_lab.Machine, _lab.Clock, postgres.Installations);
+        var (first, second) = (await run.ExecuteAsync(request, Cancel), await run.ExecuteAsync(request, Cancel));
+        Assert.Equal([RunOutcome.Committed, RunOutcome.Committed], [first.Outcome, second.Outcome]);
+        Assert.Equal(first.Id.Time.AddSeconds(1), second.Id.Time);
+        Assert.Equal(2, Files().Count(f => f.EndsWith("manifest.json", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task Two_databases_at_once_do_not_disturb_each_other()
     {
         await using var other = await postgres.CreateDatabaseAsync("refusals");

@@ -1,5 +1,5 @@
 using Backup.Core.Model;
-using static Backup.Core.Operations.Drills.HtmlReport;
+using static Backup.Core.Operations.Pages.Html;
 
 namespace Backup.Core.Operations.Drills;
 

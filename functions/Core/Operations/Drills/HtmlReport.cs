@@ -1,8 +1,7 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Unicode;
 using Backup.Core.Model;
+using static Backup.Core.Operations.Pages.Html;
 
 namespace Backup.Core.Operations.Drills;
 
@@ -12,25 +11,11 @@ namespace Backup.Core.Operations.Drills;
 /// </summary>
 public static class HtmlReport
 {
-    private static readonly HtmlEncoder _encoder = HtmlEncoder.Create(UnicodeRanges.All);
-
     public static string Write(DrillReport report)
     {
         ArgumentNullException.ThrowIfNull(report);
         var page = new StringBuilder();
         page.Append(CultureInfo.InvariantCulture, $"""
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-            <title>Restore drill {Text(report.Id)}: {Word(report.Verdict)}</title>
-            <style>
-            {Style()}</style>
-            </head>
-            <body>
-            <main>
             <header>
             <div><h1>Restore drill of {Name(report.Backup.Database)}</h1><p class="soft">Backup {Code(report.Id)}, drilled on {Time(report.At)}</p></div>
             <div class="verdict {Words.Of(report.Verdict)}">{Word(report.Verdict)}</div>
@@ -42,24 +27,10 @@ public static class HtmlReport
         page.Append(CultureInfo.InvariantCulture, $"""
             <footer>Made by backup {Text(report.Machine.Backup)} on {Text(report.Machine.Host)}. The same facts lie as JSON beside the backup, below {Code(report.Backup.Key + ResultName.Folder)}, where they are
             written once. A fingerprint finds accidents; tampering is what checksums, versions and locks of the vault find.</footer>
-            </main>
-            </body>
-            </html>
 
             """);
-        return page.ToString();
+        return Page($"Restore drill {report.Id}: {Word(report.Verdict)}", page.ToString());
     }
-
-    internal static string Text(string? text) => _encoder.Encode(Visible(text ?? ""));
-
-    /// <summary>A name of the database's, kept from turning the text around it.</summary>
-    internal static string Name(object name) => $"<bdi>{Text(name.ToString())}</bdi>";
-
-    internal static string Code(string? text) => $"<code>{Text(text)}</code>";
-
-    internal static string Count(long? number) => number is { } n ? n.ToString("N0", CultureInfo.InvariantCulture) : "–";
-
-    internal static string Word(Verdict verdict) => Words.Of(verdict).Replace('-', ' ').ToUpperInvariant();
 
     private static string Meaning(DrillReport r) => r.Verdict switch
     {
@@ -147,29 +118,4 @@ public static class HtmlReport
         </section>
 
         """;
-
-    private static string Fact(string label, string html, string? small) => $"<div><dt>{label}</dt><dd>{html}{(small is null ? "" : $"<small>{small}</small>")}</dd></div>";
-
-    internal static string Join<T>(IEnumerable<T> items, Func<T, string> html) => string.Join('\n', items.Select(html));
-
-    private static string Time(DateTimeOffset time) => $"<span class=\"when\">{time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)}</span>";
-
-    private static string Seconds(double seconds) => seconds < 120
-        ? string.Create(CultureInfo.InvariantCulture, $"{seconds:0.0} s")
-        : Span(TimeSpan.FromSeconds(seconds));
-
-    private static string Span(TimeSpan span) => string.Create(CultureInfo.InvariantCulture,
-        $"{(span.TotalDays >= 3 ? $"{span.TotalDays:0.#} days" : span.TotalHours >= 1.5 ? $"{span.TotalHours:0.#} hours" : span.TotalMinutes >= 2 ? $"{span.TotalMinutes:0.#} minutes" : $"{span.TotalSeconds:0} s")}");
-
-    // A control character would be shown as nothing, and one for the direction of writing would turn what stands around it.
-    private static string Visible(string text) => !text.Any(IsInvisible) ? text
-        : string.Concat(text.Select(c => c == '\n' ? "\\n" : IsInvisible(c) ? $"\\u{(int)c:x4}" : $"{c}"));
-
-    private static bool IsInvisible(char c) => char.IsControl(c) || c is '\u200e' or '\u200f' or (>= '\u202a' and <= '\u202e') or (>= '\u2066' and <= '\u2069');
-
-    private static string Style()
-    {
-        using var reader = new StreamReader(typeof(HtmlReport).Assembly.GetManifestResourceStream("report.css")!);
-        return reader.ReadToEnd();
-    }
 }
