@@ -146,9 +146,15 @@ public sealed class SchemaFaultTests(PostgresFixture postgres)
             == (count ?? s_changes.Count(c => c.Exclusive))
         && (count is not null || await Database.ScalarAsync<bool>(url, "SELECT to_regclass('added') IS NOT NULL AND (SELECT count(*) FROM b) = 10000")));
 
-    /// <summary>Snapshot session, pg_dump and both workers have their locks on a table that becomes chunks.</summary>
-    private static Task AllLockedAsync(string url) => Until.TrueAsync(async () =>
-        await Database.ScalarAsync<long>(url, "SELECT count(*) FROM pg_locks WHERE relation = 'big_drop'::regclass AND mode = 'AccessShareLock' AND granted") >= 4);
+    /// <summary>Snapshot session and pg_dump have their locks on every table, both workers on those that become chunks. Before that a change would stop pg_dump.</summary>
+    private static Task AllLockedAsync(string url) => Until.TrueAsync(() => Database.ScalarAsync<bool>(url, """
+        WITH locked AS (SELECT l.pid, t.relname FROM pg_locks l JOIN pg_class t ON t.oid = l.relation
+                        WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.mode = 'AccessShareLock' AND l.granted
+                          AND t.relkind = 'r' AND t.relnamespace = 'public'::regnamespace)
+        SELECT (SELECT count(*) FROM locked WHERE relname = 'big_drop') >= 4
+           AND (SELECT count(*) FROM (SELECT FROM locked GROUP BY pid
+                                      HAVING count(DISTINCT relname) = (SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace)) everything) >= 2
+        """));
 
     private static async Task RestoredIsAsync(FaultScene scene, RunReport run, string expected)
     {
