@@ -209,28 +209,28 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--pairs", type=int, default=5)
     arguments.add_argument("--only", default="backup,restore,fingerprint,drill,table,list")
-    arguments.add_argument("--peer-only", action="store_true")
+    arguments.add_argument("--side", choices=["ours", "peer"])
     arguments.add_argument("--write", action="store_true")
     options = arguments.parse_args()
-    parts, sides, bucket = options.only.split(","), ["peer"] if options.peer_only else ["ours", "peer"], Bucket()
+    parts, sides, bucket = options.only.split(","), [options.side] if options.side else ["ours", "peer"], Bucket()
 
     # The restores need a backup, so backups are always made; one pair is enough when they are not asked for.
     backups = compare_backups(sides, options.pairs if "backup" in parts else 1, bucket)
     table = block("backup", backups) if "backup" in parts else []
     if "restore" in parts:
         table += block("restore", compare_restores(sides, options.pairs))
-    if "fingerprint" in parts and not options.peer_only:
+    if "fingerprint" in parts and "ours" in sides:
         found = compare_fingerprints(options.pairs)
         table += [row("run with all fingerprints (left) and with none (right): wall time", found, lambda run: run.wall, seconds),
                   row("run with all fingerprints (left) and with none (right): CPU of the command", found, lambda run: run.cpu, seconds)]
-    if "drill" in parts and not options.peer_only:
+    if "drill" in parts and "ours" in sides:
         table.append(row("drill of the whole database, every row compared", {"ours": [timed("ours", "drill")]}, lambda run: run.wall, seconds))
     if "table" in parts:
         for name in ("events", "users"):
             found = {side: [one_table(side, name)] for side in sides}
             table += [row(f"restore of table {name}: bytes read", found, lambda one: one[0], megabytes),
                       row(f"restore of table {name}: wall time", found, lambda one: one[1], seconds)]
-    if "list" in parts and not options.peer_only:
+    if "list" in parts and "ours" in sides:
         table.append(row(f"list of {MANIFESTS:,} backups in a folder", {"ours": listings(options.pairs)}, lambda run: run.wall, seconds))
 
     report = "\n".join([machine(options.pairs), "", "| measure | backup | pg_dump -Fc and aws s3 cp | ratio |", "| --- | --- | --- | --- |", *table])

@@ -36,7 +36,8 @@ internal sealed class CliProcess : IDisposable
 
     public static CliProcess Start(string temp, IEnumerable<KeyValuePair<string, string>> environment, params string[] arguments)
     {
-        var info = new ProcessStartInfo("setsid", ["dotnet", typeof(Program).Assembly.Location, .. arguments])
+        // Whoever runs the tests in the background has SIGINT ignored, and so would the program.
+        var info = new ProcessStartInfo("setsid", ["env", "--default-signal=INT,QUIT", "dotnet", typeof(Program).Assembly.Location, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

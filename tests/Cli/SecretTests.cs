@@ -25,7 +25,7 @@ public sealed class SecretTests(PostgresFixture postgres) : IDisposable
         await using var database = await postgres.CreatePasswordDatabaseAsync("secret");
         await Database.SqlAsync(database.Url, "CREATE TABLE big AS SELECT g AS id, md5(g::text) || md5((g + 1)::text) AS t FROM generate_series(1, 60000) g; CREATE TABLE small AS SELECT 1 AS id");
         using var stop = new CancellationTokenSource();
-        var sampling = Task.Run(() => SampleArguments(stop.Token));
+        var sampling = Task.Run(() => SampleArguments(Temp, stop.Token));
         await SaysAsync(0, database.Url, "run", "--source", "${URL}", "--vault", Vault, "--database", "secret", "--shard-above", "1MiB", "--verbose");
         await SaysAsync(0, database.Url, "run", "--source", "${URL}", "--vault", Vault, "--database", "secret", "--output", "json");
         await SaysAsync(0, database.Url, "list", "--vault", Vault, "--output", "json");
@@ -82,7 +82,8 @@ public sealed class SecretTests(PostgresFixture postgres) : IDisposable
         }
     }
 
-    private static (int Samples, IReadOnlyList<string> Found) SampleArguments(CancellationToken stop)
+    /// <summary>Of what the program started: other tests on this machine pass the same password to tools of their own.</summary>
+    private static (int Samples, IReadOnlyList<string> Found) SampleArguments(string temp, CancellationToken stop)
     {
         var found = new List<string>();
         var samples = 0;
@@ -93,7 +94,8 @@ public sealed class SecretTests(PostgresFixture postgres) : IDisposable
                 try
                 {
                     var arguments = File.ReadAllText(Path.Combine(folder, "cmdline"));
-                    if (arguments.Contains(Needle, StringComparison.OrdinalIgnoreCase)) found.Add(arguments.Replace('\0', ' '));
+                    if (!arguments.Contains(Needle, StringComparison.OrdinalIgnoreCase)) continue;
+                    if (File.ReadAllText(Path.Combine(folder, "environ")).Split('\0').Contains($"TMPDIR={temp}")) found.Add(arguments.Replace('\0', ' '));
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
                 {

@@ -159,60 +159,10 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         IReadOnlyList<ArchiveEntry> data, IReadOnlyList<Artifact> chunks, CancellationToken cancel)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var queue = new Queue<Artifact>(Interleave(chunks));
         var counter = new ProgressCounter(progress, chunks.Sum(c => c.RawBytes), "loading");
-        var settings = SessionSettings.Loading(target.Server.Major);
-        async Task WorkAsync()
-        {
-            await using var loader = await RowLoader.OpenAsync(request.LoadAs is { } user ? target.Working with { User = user } : target.Working, settings, stop.Token);
-            while (true)
-            {
-                Artifact? chunk;
-                lock (queue)
-                {
-                    if (!queue.TryDequeue(out chunk)) return;
-                }
-
-                await LoadChunkAsync(request, loader, chunk, manifest.Snapshot.Encoding, counter, stop.Token);
-            }
-        }
-
-        List<Func<Task>> parts = [() => restore.SectionAsync("data", data, 1, stop.Token, request.LoadAs)];
-        for (var i = 0; i < Math.Min(request.Jobs, chunks.Count); i++) parts.Add(WorkAsync);
-        await FirstFailure.WhenAllAsync(parts, stop, () => null, cancel);
+        var rows = new LoadRows(request, target.Working, target.Server.Major, manifest.Snapshot.Encoding, _tools, Count, counter);
+        await FirstFailure.WhenAllAsync([() => restore.SectionAsync("data", data, 1, stop.Token, request.LoadAs), .. rows.Workers(chunks, stop.Token)], stop, () => null, cancel);
     }
-
-    private async Task LoadChunkAsync(RestoreRequest request, RowLoader loader, Artifact chunk, string encoding, ProgressCounter counter, CancellationToken cancel)
-    {
-        var meter = new RowMeter(hashing: false);
-        await using var reader = await ArtifactReader.OpenAsync(request.Vault, _tools, chunk, raw: true, Count, cancel);
-        await using var tapped = new TapStream(reader, bytes =>
-        {
-            meter.Read(bytes.Span);
-            counter.Add(bytes.Length, 0);
-            return ValueTask.CompletedTask;
-        });
-        try
-        {
-            // COPY would take half a chunk, and half a last line, for a whole one: it commits only after all of this has been checked.
-            await loader.LoadAsync(chunk.LoadInto!, RestoreByHand.CopySql(chunk, encoding), tapped, () =>
-            {
-                if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
-                if (meter.Rows != chunk.Rows || meter.Bytes != chunk.RawBytes || meter.EndsInMidLine)
-                    throw ArtifactReader.Damaged($"{chunk.Key} holds {meter.Rows} rows in {meter.Bytes} bytes, the manifest says {chunk.Rows} in {chunk.RawBytes}");
-            }, cancel);
-        }
-        catch (BackupException e) when (e.Code == ErrorCode.ToolFailed || e.Code == ErrorCode.RestoreFailed)
-        {
-            // The server may meet the rows that a flipped bit has garbled before gpg or zstd has noticed: the checksum knows.
-            await ArtifactReader.ThrowIfDamagedAsync(request.Vault, _tools, chunk, Count, cancel);
-            throw;
-        }
-    }
-
-    // Side by side in different tables, as far as there are several: two sessions that grow one table wait for each other.
-    private static IEnumerable<Artifact> Interleave(IReadOnlyList<Artifact> chunks) => chunks.GroupBy(c => c.Oid)
-        .SelectMany(table => table.Select((chunk, i) => (Chunk: chunk, At: (i + 0.5) / table.Count()))).OrderBy(c => c.At).Select(c => c.Chunk);
 
     private void Count(int bytes) => Interlocked.Add(ref _bytesRead, bytes);
 

@@ -59,8 +59,8 @@ public static class RestoreByHand
     }
 
     /// <summary>The statement that loads a chunk.</summary>
-    public static string CopySql(Artifact chunk, string encoding) =>
-        $"COPY {chunk.LoadInto!.Sql} ({string.Join(", ", chunk.Columns!.Select(TableName.Quote))}) FROM STDIN WITH (ENCODING {TableName.Literal(encoding)})";
+    public static string CopySql(Artifact chunk, string encoding, bool freeze = false) =>
+        $"COPY {chunk.LoadInto!.Sql} ({string.Join(", ", chunk.Columns!.Select(TableName.Quote))}) FROM STDIN WITH (ENCODING {TableName.Literal(encoding)}{(freeze ? ", FREEZE" : "")})";
 
     /// <summary>A statement of the manifest for the database of this (quoted) name.</summary>
     public static string ForDatabase(string template, string name)

@@ -30,20 +30,35 @@ public sealed class RowLoader : IAsyncDisposable
         await analyze.ExecuteNonQueryAsync(cancel);
     }
 
+    /// <summary>Everything that <paramref name="work"/> does in this session, or nothing of it.</summary>
     /// <param name="table">For messages.</param>
-    /// <param name="copySql">COPY … FROM STDIN.</param>
-    /// <param name="source">The rows.</param>
-    /// <param name="check">Runs after the last byte and before the commit; what it throws, like any error of the source, rolls back.</param>
-    /// <param name="cancel">Rolls back.</param>
-    /// <param name="before">A statement of the same transaction, run first.</param>
-    /// <param name="after">Run in the same transaction, after the check.</param>
-    public async Task LoadAsync(
-        TableName table, string copySql, Stream source, Action check, CancellationToken cancel, string? before = null, Func<NpgsqlConnection, Task>? after = null)
+    public async Task TransactionAsync(TableName table, Func<Task> work, CancellationToken cancel)
     {
+        ArgumentNullException.ThrowIfNull(work);
         try
         {
             await using var transaction = await _connection.BeginTransactionAsync(cancel);
-            if (before is not null) await ExecuteAsync(before, cancel);
+            await work();
+            await transaction.CommitAsync(cancel);
+        }
+        catch (Exception e) when (Explain(table, e) is { } explained)
+        {
+            throw explained;
+        }
+    }
+
+    /// <summary>For use in a transaction, which must end with what this throws: the server then forgets the rows.</summary>
+    /// <param name="table">For messages.</param>
+    /// <param name="copySql">COPY … FROM STDIN.</param>
+    /// <param name="source">The rows.</param>
+    /// <param name="check">Runs after the last byte; what it throws, like any error of the source, ends the COPY without its rows.</param>
+    /// <param name="cancel">Ends the COPY without its rows.</param>
+    public async Task CopyAsync(TableName table, string copySql, Stream source, Action check, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(check);
+        try
+        {
             var writer = (NpgsqlCopyTextWriter)await _connection.BeginTextImportAsync(copySql, cancel);
             try
             {
@@ -58,18 +73,25 @@ public sealed class RowLoader : IAsyncDisposable
             }
 
             await writer.DisposeAsync();
-            if (after is not null) await after(_connection);
-            await transaction.CommitAsync(cancel);
         }
-        catch (NpgsqlException e)
+        catch (Exception e) when (Explain(table, e) is { } explained)
         {
-            var said = e is PostgresException p ? $"{p.MessageText} (SQLSTATE {p.SqlState}{(p.Where is null ? "" : $", {FirstLine(p.Where)}")})" : e.InnerException?.Message ?? e.Message;
-            throw new BackupException(ErrorCode.RestoreFailed, $"loading rows into {table} failed: {said}", "Mend what the message names; then run the restore again.", e);
+            throw explained;
         }
-        catch (InvalidOperationException e) when (_connection.State != System.Data.ConnectionState.Open)
+    }
+
+    private BackupException? Explain(TableName table, Exception error)
+    {
+        switch (error)
         {
-            // The driver's word for a session that ended between two writes.
-            throw new BackupException(ErrorCode.RestoreFailed, $"loading rows into {table} failed: the connection was lost", "Look in the server's log; then run the restore again.", e);
+            case NpgsqlException e:
+                var said = e is PostgresException p ? $"{p.MessageText} (SQLSTATE {p.SqlState}{(p.Where is null ? "" : $", {FirstLine(p.Where)}")})" : e.InnerException?.Message ?? e.Message;
+                return new BackupException(ErrorCode.RestoreFailed, $"loading rows into {table} failed: {said}", "Mend what the message names; then run the restore again.", e);
+            case InvalidOperationException e when (_connection.State != System.Data.ConnectionState.Open):
+                // The driver's word for a session that ended between two writes.
+                return new BackupException(ErrorCode.RestoreFailed, $"loading rows into {table} failed: the connection was lost", "Look in the server's log; then run the restore again.", e);
+            default:
+                return null;
         }
     }
 

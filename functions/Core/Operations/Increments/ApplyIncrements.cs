@@ -183,18 +183,20 @@ internal sealed class ApplyIncrements(
         });
         try
         {
-            await loader.LoadAsync(table.Table, IncrementSql.FillStage(artifact.Columns!, part.Manifest.Snapshot.Encoding), tapped, () =>
+            await loader.TransactionAsync(table.Table, async () =>
             {
-                if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
-                var hash = part.Manifest.Fingerprints.Single(f => f.Table == table.Table).Hash;
-                if (meter.Rows != artifact.Rows || meter.Bytes != artifact.RawBytes || meter.EndsInMidLine || RowMeter.Format(meter.Sum) != hash)
-                    throw ArtifactReader.Damaged($"{artifact.Key} holds {meter.Rows} rows in {meter.Bytes} bytes, the manifest says {artifact.Rows} in {artifact.RawBytes}");
-            }, cancel, IncrementSql.MakeStage(table.Table, artifact.Columns!, missing), async _ =>
-            {
+                await loader.ExecuteAsync(IncrementSql.MakeStage(table.Table, artifact.Columns!, missing), cancel);
+                await loader.CopyAsync(table.Table, IncrementSql.FillStage(artifact.Columns!, part.Manifest.Snapshot.Encoding), tapped, () =>
+                {
+                    if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
+                    var hash = part.Manifest.Fingerprints.Single(f => f.Table == table.Table).Hash;
+                    if (meter.Rows != artifact.Rows || meter.Bytes != artifact.RawBytes || meter.EndsInMidLine || RowMeter.Format(meter.Sum) != hash)
+                        throw ArtifactReader.Damaged($"{artifact.Key} holds {meter.Rows} rows in {meter.Bytes} bytes, the manifest says {artifact.Rows} in {artifact.RawBytes}");
+                }, cancel);
                 if (table.Mode == IncrementMode.Full) rows = 0;
                 foreach (var sql in IncrementSql.MakeRoom(table)) rows -= Math.Max(0, await loader.ExecuteAsync(sql, cancel));
                 rows += await loader.ExecuteAsync(IncrementSql.Insert(table.Table, [.. artifact.Columns!.Except(missing)]), cancel);
-            });
+            }, cancel);
         }
         catch (BackupException e) when (e.Code == ErrorCode.ToolFailed || e.Code == ErrorCode.RestoreFailed)
         {

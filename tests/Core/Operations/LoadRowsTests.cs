@@ -1,0 +1,74 @@
+using Backup.Core.Model;
+using Backup.Core.Operations;
+using Backup.Tests.Support;
+
+namespace Backup.Core.Tests.Operations;
+
+public sealed class LoadRowsTests(PostgresFixture postgres)
+{
+    [Fact]
+    public void A_table_is_loaded_by_one_session_unless_it_is_much_larger_than_the_others()
+    {
+        Artifact[] chunks = [Chunk("a", 1, 60), Chunk("a", 2, 10), Chunk("b", 1, 20), Chunk("c", 1, 5), Chunk("c", 2, 5)];
+        Assert.Equal([("a", 2, true), ("b", 1, true), ("c", 2, true)], Plan(chunks, 2));
+        Assert.Equal([("b", 1, true), ("c", 2, true), ("a", 1, false), ("a", 1, false)], Plan(chunks, 4));
+        Assert.Equal([("a", 2, true), ("b", 1, true), ("c", 2, true)], Plan(chunks, 1));
+        Assert.Equal([("a", 1, true)], Plan([Chunk("a", 1, 60)], 8)); // nothing to share
+        Assert.Equal([("a", 1, false), ("a", 1, false)], Plan([Chunk("a", 1, 60), Chunk("a", 2, 60)], 2));
+    }
+
+    [Fact]
+    public void Partitions_that_their_root_spreads_are_loaded_chunk_by_chunk()
+    {
+        Artifact[] chunks = [Chunk("p_1", 1, 5, "p"), Chunk("p_2", 1, 5, "p"), Chunk("x", 1, 90)];
+        Assert.Equal([("x", 1, true), ("p", 1, false), ("p", 1, false)], Plan(chunks, 1));
+    }
+
+    [Fact]
+    public void Every_chunk_is_in_exactly_one_load()
+    {
+        var random = new Random(7);
+        for (var round = 0; round < 500; round++)
+        {
+            var chunks = Enumerable.Range(0, random.Next(0, 40)).Select(i => Chunk($"t{random.Next(6)}", i, random.Next(0, 1000), random.Next(5) == 0 ? "root" : null)).ToList();
+            var plan = RowLoad.Plan(chunks, random.Next(1, 9));
+            Assert.Equal(chunks.OrderBy(c => c.Key), plan.SelectMany(l => l.Chunks).OrderBy(c => c.Key));
+            // What is emptied first must not have been filled by anybody else.
+            Assert.All(plan.Where(l => l.Freeze), l => Assert.Equal(1, plan.Count(o => o.Chunks.Any(c => c.LoadInto == l.Chunks[0].LoadInto))));
+        }
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public async Task Restored_rows_need_no_vacuum(int jobs)
+    {
+        await using var lab = new Lab(postgres);
+        await using var source = await postgres.CreateDatabaseAsync("frozen");
+        await Database.SqlAsync(source.Url, """
+            CREATE TABLE one (id int PRIMARY KEY, t text); CREATE TABLE two (id int PRIMARY KEY, t text); CREATE TABLE three (id int PRIMARY KEY, t text) WITH (fillfactor = 50);
+            INSERT INTO one SELECT i, repeat(md5(i::text), 5) FROM generate_series(1, 5000) i; INSERT INTO two SELECT * FROM one; INSERT INTO three SELECT * FROM one;
+            """);
+        var run = await lab.RunAsync(source.Url, d => d with { ShardAbove = 100_000, Jobs = 2 });
+        Assert.True(run.Manifest!.Artifacts.Count(a => a.Table?.Name == "one") > 1);
+        var url = await lab.NewUrlAsync();
+        await lab.RestoreAsync(url, change: r => r with { Jobs = jobs });
+        Assert.Empty(await lab.DifferencesAsync(source.Url, url));
+        Assert.Equal(3L, await Database.ScalarAsync<long>(url, "SELECT count(*) FROM pg_class WHERE relname IN ('one', 'two', 'three') AND relpages > 0 AND relallvisible = relpages"));
+    }
+
+    private static List<(string Table, int Chunks, bool Freeze)> Plan(IReadOnlyList<Artifact> chunks, int jobs) =>
+        [.. RowLoad.Plan(chunks, jobs).Select(l => (l.Chunks[0].LoadInto!.Name, l.Chunks.Count, l.Freeze))];
+
+    private static Artifact Chunk(string table, int number, long bytes, string? root = null) => new()
+    {
+        Key = $"{table}.{number}",
+        Role = ArtifactRole.Chunk,
+        Table = new TableName("public", table),
+        LoadInto = new TableName("public", root ?? table),
+        RawBytes = bytes,
+        StoredBytes = bytes,
+        Sha256 = "",
+        Filters = [],
+    };
+}
