@@ -138,7 +138,8 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
     {
         var objects = await Stored.ListAsync(trial.Request.Vault, trial.Request.Backup, cancel);
         if (Stored.Differences(manifest, objects) is { Count: > 0 } wrong) throw ArtifactReader.Damaged(string.Join("; ", wrong));
-        foreach (var artifact in manifest.Artifacts.Where(a => a.Role == ArtifactRole.Globals && Stored.Cold([a], objects).Count == 0))
+        await Stored.RefuseColdAsync(trial.Request.Vault, trial.Request.Backup, manifest, objects, cancel);
+        foreach (var artifact in manifest.Artifacts.Where(a => a.Role == ArtifactRole.Globals))
             await ArtifactReader.ThrowIfDamagedAsync(trial.Request.Vault, _tools, artifact, null, cancel);
     }
 
