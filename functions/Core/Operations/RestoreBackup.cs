@@ -22,6 +22,9 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
     /// <summary>What has been done so far, also after a failure.</summary>
     public IReadOnlyList<StepTime> Steps => _steps;
 
+    /// <summary>What the restored tables must hold: the backup's manifest with what increments made of it. Null until its rows are there.</summary>
+    public Manifest? Expected { get; private set; }
+
     public async Task<RestoreReport> ExecuteAsync(RestoreRequest request, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -92,6 +95,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             await StepAsync(request.Comparison is null ? "analyze" : "compare", () => Task.WhenAll(
                 RowLoader.AnalyzeAsync(target.Working, cancel),
                 request.Comparison is { } how ? new DatabaseComparer(target.Working, expected, how, request.Jobs).CheckAsync(chosen, cancel) : Task.CompletedTask));
+            Expected = expected;
             await target.ApplySettingsAsync(_findings, cancel);
             var kept = await target.SwapAsync(clock.GetUtcNow(), cancel);
             return new RestoreReport

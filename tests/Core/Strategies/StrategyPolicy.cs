@@ -7,7 +7,7 @@ namespace Backup.Core.Tests.Strategies;
 /// <summary>The policies of examples/.</summary>
 internal static class StrategyPolicy
 {
-    public static Policy Read(string strategy) => Read(strategy, "", "").Policy!;
+    public static Policy Read(string strategy) => Read(strategy, "", "").OrThrow();
 
     /// <summary>With one line as the strategy itself has it.</summary>
     public static PolicyReading Read(string strategy, string honest, string written)
