@@ -25,6 +25,7 @@ namespace Backup.Cli;
 [JsonSerializable(typeof(Tombstone))]
 [JsonSerializable(typeof(AuditReport))]
 [JsonSerializable(typeof(VerifyResult))]
+[JsonSerializable(typeof(VerifyListReport))]
 [JsonSerializable(typeof(RestoreReport))]
 [JsonSerializable(typeof(ThawReport))]
 [JsonSerializable(typeof(DrillReport))]

@@ -91,6 +91,14 @@ public sealed class IncrementalTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0, exit);
         Assert.DoesNotContain("it holds", output, StringComparison.Ordinal);
         Assert.Equal("v", await Database.ScalarAsync<string>(_variables["TARGET"], "SELECT v FROM ledger WHERE id = 1"));
+        (exit, output, error) = await Run(["drill", "latest", "--increments", .. place]);
+        Assert.True(exit == 0, output + error);
+        Assert.Matches(@"(?m)^public\.ledger: \d+ rows of 1 increment, as of ", output);
+        Assert.Contains("compared: 1 of 1 tables equal", output, StringComparison.Ordinal);
+        Assert.Matches(@"\nPASS: increments_\d+_\d{8}T\d{6}Z-inc\n$", output);
+        (exit, _, error) = await Run(["drill", "2026-01-01T00:00:00Z", "--increments", .. place]);
+        Assert.Equal(2, exit);
+        Assert.Contains("[backup.notFound]", error, StringComparison.Ordinal);
         Assert.Equal(2, (await Run(["incremental", "--source", "${DATABASE_URL}", .. place])).Exit);
         Assert.Equal(2, (await Run(["incremental", "--source", "${DATABASE_URL}", .. place, "--table", "ledger"])).Exit);
     }

@@ -2,7 +2,10 @@ using System.CommandLine;
 using System.Globalization;
 using Backup.Core.Model;
 using Backup.Core.Operations.Drills;
+using Backup.Core.Operations.Increments;
+using Backup.Core.Policies;
 using Backup.Core.Postgres;
+using Backup.Core.Storage;
 
 namespace Backup.Cli.Verbs;
 
@@ -18,10 +21,11 @@ public static class DrillVerb
         var which = new Argument<string>("which") { Description = "latest, an id, or a UTC time.", DefaultValueFactory = _ => "latest" };
         var folder = new Option<string?>("--report") { Description = "Folder for the HTML page; without it the page goes into the working folder.", HelpName = "DIR" };
         var jobs = new Option<int>("--jobs") { Description = "Connections that load side by side (1 to 32).", HelpName = "N", DefaultValueFactory = _ => 2 };
+        var increments = new Option<bool>("--increments") { Description = "Prove the increments instead of their backup: only the tables that they hold are restored, and brought forward. An increment's id says the same." };
         var noRecord = new Option<bool>("--no-record") { Description = "Do not write the result into the vault." };
         var command = new Command("drill", "Restore a backup into a throw-away PostgreSQL, compare everything, ask the policy's questions, measure the time.")
         {
-            which, folder, jobs, noRecord, o.Vault, o.Stack, o.Policy, o.Environment, o.Database, o.Output,
+            which, increments, folder, jobs, noRecord, o.Vault, o.Stack, o.Policy, o.Environment, o.Database, o.Output,
         };
         command.SetAction(async (parsed, cancel) =>
         {
@@ -29,7 +33,7 @@ public static class DrillVerb
                 throw new BackupException(ErrorCode.UsageWrong, $"--jobs is {parsed.GetValue(jobs)}", "Give a number from 1 to 32.");
             var place = Place.Of(context, parsed);
             await using var vault = place.OpenVault();
-            var entry = await place.FindAsync(vault, parsed.GetRequiredValue(which), cancel);
+            var (entry, chain) = await ChooseAsync(place, vault, parsed.GetRequiredValue(which), parsed.GetValue(increments), cancel);
             var reports = Folder(parsed.GetValue(folder), context);
             DrillReport report;
             using (var progress = new ProgressPrinter(context.Terminal, quiet: false))
@@ -38,6 +42,7 @@ public static class DrillVerb
                 {
                     Vault = vault,
                     Backup = entry,
+                    Increments = chain,
                     Checks = place.Policy?.Databases.FirstOrDefault(d => d.Name == entry.Id.Database)?.Checks ?? [],
                     IgnoreExtensions = place.Policy?.Drill?.IgnoreExtensions ?? [],
                     Rto = place.Policy?.Objectives?.Rto,
@@ -54,6 +59,15 @@ public static class DrillVerb
             return ExitCode(report.Verdict);
         });
         return command;
+    }
+
+    private static async Task<RestorePoint> ChooseAsync(Place place, IVault vault, string which, bool increments, CancellationToken cancel)
+    {
+        var isIncrement = BackupId.TryParse(which, out var id) && id.IsIncrement;
+        if (!increments && !isIncrement) return new RestorePoint(await place.FindAsync(vault, which, cancel), []);
+        var point = await place.FindPointAsync(vault, which, useIncrements: true, cancel);
+        return point.Increments.Count > 0 ? point
+            : throw new BackupException(ErrorCode.UsageWrong, $"{point.Backup.Id} has no increments{(BackupId.TryParse(which, out _) ? " when it is named" : "")}", "Give an increment's id, or latest or a time with --increments.");
     }
 
     /// <summary>Exit code of a verdict: what could not be tried is a failed operation, not a difference.</summary>
@@ -92,6 +106,7 @@ public static class DrillVerb
         if (r.Tables.Count > 0)
         {
             var equal = r.Tables.Count(t => t.Difference is null);
+            foreach (var i in r.Increments) terminal.Line(string.Create(CultureInfo.InvariantCulture, $"{i.Table}: {i.Rows:N0} rows of {PolicyReading.Count(i.Increments, "increment")}, as of {UtcText.Seconds(i.Time)}"));
             terminal.Line(string.Create(CultureInfo.InvariantCulture,
                 $"compared: {equal} of {r.Tables.Count} tables equal, {r.Tables.Count(t => t.ActualHash is not null)} by content; {r.Sequences.Count(q => q.Difference is null)} of {r.Sequences.Count} sequences; {r.LargeObjects?.Actual.Count ?? 0} large objects; {r.Constraints?.Validated ?? 0} constraints hold; {r.Checks.Count(c => c.Verdict == Verdict.Pass)} of {r.Checks.Count} checks passed"));
         }

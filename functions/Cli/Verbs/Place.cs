@@ -99,6 +99,14 @@ public sealed class Place
         return BackupSelector.Choose(await new BackupCatalog(vault).ListAsync(Environment, database, cancel), which, vault.Name);
     }
 
+    /// <summary>The newest backups of the database that `latest` means, newest first; damaged ones too, increments not.</summary>
+    public async Task<IReadOnlyList<CatalogEntry>> FindLastAsync(IVault vault, int count, CancellationToken cancel)
+    {
+        var entries = await ListAsync(vault, cancel);
+        var latest = BackupSelector.Choose(entries, "latest", vault.Name);
+        return [.. entries.Where(e => !e.Id.IsIncrement && e.Environment == latest.Environment && e.Id.Database == latest.Id.Database).OrderByDescending(e => e.Id.Time).Take(count)];
+    }
+
     /// <summary>The state that a person means: a backup, and the increments that complete it.</summary>
     public async Task<RestorePoint> FindPointAsync(IVault vault, string which, bool useIncrements, CancellationToken cancel)
     {

@@ -10,9 +10,10 @@ using Backup.Core.Storage;
 namespace Backup.Cli.Verbs;
 
 /// <param name="Id">The backup.</param>
+/// <param name="Increments">Its increments that the restore would apply.</param>
 /// <param name="Objects">How many objects were asked for; 0 = all can be read now.</param>
 /// <param name="Expect">When to come back, in words.</param>
-public sealed record ThawReport(string Id, int Objects, string Expect);
+public sealed record ThawReport(string Id, IReadOnlyList<string> Increments, int Objects, string Expect);
 
 /// <summary><c>backup restore</c>: whole or some tables, into an empty, a new, or in place of a database.</summary>
 public static class RestoreVerb
@@ -43,7 +44,7 @@ public static class RestoreVerb
             var place = Place.Of(context, parsed);
             await using var vault = place.OpenVault();
             var point = await place.FindPointAsync(vault, parsed.GetRequiredValue(which), !parsed.GetValue(noIncrements), cancel);
-            if (parsed.GetValue(thaw)) return await ThawAsync(context, vault, point.Backup, parsed.GetValue(thawDays), o.WantsJson(parsed), cancel);
+            if (parsed.GetValue(thaw)) return await ThawAsync(context, vault, point, parsed.GetValue(thawDays), o.WantsJson(parsed), cancel);
             if (parsed.GetValue(create) && parsed.GetValue(clean))
                 throw new BackupException(ErrorCode.UsageWrong, "--create and --clean exclude each other", "Give --create for a new database, --clean to replace one.");
             if (parsed.GetValue(jobs) is < 1 or > 32)
@@ -82,15 +83,21 @@ public static class RestoreVerb
         $"the increment {newer.Id} holds newer rows of {string.Join(", ", newer.Manifest!.Increment!.Tables.Select(t => t.Table))} than what was restored; it completes {newer.Manifest.Increment.Base}, not {point.Backup.Id}",
         $"To have these rows, restore {newer.Id} beside this and bring them over.");
 
-    private static async Task<int> ThawAsync(VerbContext context, IVault vault, CatalogEntry entry, int days, bool json, CancellationToken cancel)
+    private static async Task<int> ThawAsync(VerbContext context, IVault vault, RestorePoint point, int days, bool json, CancellationToken cancel)
     {
-        var manifest = entry.Manifest ?? throw ArtifactReader.Damaged(entry.Problem!);
-        var cold = Stored.Cold(manifest.Artifacts, await Stored.ListAsync(vault, entry, cancel));
+        var cold = new List<VaultObject>();
+        foreach (var entry in point.Increments.Prepend(point.Backup))
+        {
+            var manifest = entry.Manifest ?? throw ArtifactReader.Damaged(entry.Problem!);
+            cold.AddRange(await Stored.ColdAsync(vault, manifest.Artifacts, await Stored.ListAsync(vault, entry, cancel), cancel));
+        }
+
         var expect = cold.Count == 0 ? "all objects can be read now"
             : vault is IColdVault archive ? await archive.ThawAsync(cold, days, cancel)
             : throw new BackupException(ErrorCode.VaultCold, $"{vault.Name} holds cold objects and cannot thaw them", "Thaw them with the tools of that store.");
-        if (json) context.Terminal.Line(CliJson.Write(new ThawReport(manifest.Id, cold.Count, expect), CliJson.Printed.ThawReport));
-        else context.Terminal.Line(cold.Count == 0 ? $"{manifest.Id}: {expect}" : $"{manifest.Id}: asked for {cold.Count} objects, {expect}; then run the restore");
+        if (json) context.Terminal.Line(CliJson.Write(new ThawReport($"{point.Backup.Id}", [.. point.Increments.Select(i => $"{i.Id}")], cold.Count, expect), CliJson.Printed.ThawReport));
+        else context.Terminal.Line($"{point.Backup.Id}{(point.Increments.Count > 0 ? $" and its increments up to {point.Increments[^1].Id}" : "")}: "
+            + (cold.Count == 0 ? expect : $"asked for {cold.Count} objects, {expect}; then run the restore"));
         return ErrorCode.Done;
     }
 

@@ -89,6 +89,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode IncrementNoTable = Run("increment.noTable", Severity.Warning, NoticeRoute.None, "increments hold a table that their backup does not have");
     public static readonly FindingCode IncrementForeignKey = Run("increment.foreignKey", Severity.Warning, NoticeRoute.None, "a foreign key between two moments could not be made whole");
     public static readonly FindingCode IncrementNewer = Run("increment.newer", Severity.Warning, NoticeRoute.None, "an increment of another backup holds newer rows than what was restored");
+    public static readonly FindingCode IncrementPartition = Run("increment.partition", Severity.Warning, NoticeRoute.None, "a partition that came after the backup could not be made");
     public static readonly FindingCode IncrementColumns = Run("increment.columns", Severity.Warning, NoticeRoute.None, "increments hold columns that their backup does not have");
     public static readonly FindingCode PruneNotRemoved = Run("prune.notRemoved", Severity.Warning, NoticeRoute.None, "what expired long ago is still stored");
     public static readonly FindingCode ToolNewer = Run("tool.newer", Severity.Warning, NoticeRoute.None, "pg_dump is newer than the server");
@@ -128,7 +129,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
         SizeLearning, SizeDeviation, TableShrunk, TableVanished, TableAppeared, VerifyFailed, DrillFailed, DrillInconclusive, DrillOverdue, ProofNone,
         LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ObjectOrphaned, ObjectUnknown, IncrementLate, CopyBehind, CopyUnreachable,
         BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers,
-        QuestionFailed, QuestionNotRun, IncrementFull, IncrementWatermark, IncrementDeletes, IncrementNoTable, IncrementForeignKey, IncrementNewer, IncrementColumns,
+        QuestionFailed, QuestionNotRun, IncrementFull, IncrementWatermark, IncrementDeletes, IncrementNoTable, IncrementForeignKey, IncrementNewer, IncrementPartition, IncrementColumns,
         PruneNotRemoved, ToolNewer,
         CheckRpo, CheckRto, CheckMaxAge, CheckLambda, CheckDrillDisk, CheckEgress, CheckErasure, CheckNotify, CheckNoDrill,
         .. _policy,

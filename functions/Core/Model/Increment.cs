@@ -28,7 +28,10 @@ public sealed record IncrementTable
     /// <summary>The key by which rows are replaced first, then every other column list that is unique. May be empty when the table is full.</summary>
     public required IReadOnlyList<UniqueKey> Keys { get; init; }
 
-    /// <summary>Partitions that the base does not have; null when there are none. Rows may belong into them.</summary>
+    /// <summary>
+    /// Partitions with rows that the base does not have, and every level above them below the root, upper levels first; null when there are none.
+    /// Rows may belong into them.
+    /// </summary>
     public IReadOnlyList<PartitionFact>? Partitions { get; init; }
 
     /// <summary>Rows are in the table itself, not in partitions.</summary>
@@ -40,4 +43,5 @@ public sealed record IncrementTable
 public sealed record UniqueKey(IReadOnlyList<string> Columns, IReadOnlyList<string> Operators);
 
 /// <param name="Bound">As SQL: <c>FOR VALUES …</c> or <c>DEFAULT</c>.</param>
-public sealed record PartitionFact(TableName Table, TableName Parent, string Bound);
+/// <param name="Key">Of a partition that is partitioned itself, as SQL: <c>HASH (id)</c>. Null: it holds rows.</param>
+public sealed record PartitionFact(TableName Table, TableName Parent, string Bound, string? Key = null);

@@ -22,6 +22,9 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
     /// <summary>What has been done so far, also after a failure.</summary>
     public IReadOnlyList<StepTime> Steps => _steps;
 
+    /// <summary>What the restored tables must hold: the backup's manifest with what increments made of it. Null until its rows are there.</summary>
+    public Manifest? Expected { get; private set; }
+
     public async Task<RestoreReport> ExecuteAsync(RestoreRequest request, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -62,8 +65,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         await using var target = await RestoreTarget.OpenAsync(request, cancel);
         await StepAsync("check", async () =>
         {
-            await CheckStoredAsync(request.Vault, request.Backup, manifest, [basis, .. chunks], cancel);
-            foreach (var increment in request.Increments) await CheckStoredAsync(request.Vault, increment, increment.Manifest!, increment.Manifest!.Artifacts, cancel);
+            await CheckStoredAsync(request, [(request.Backup, [basis, .. chunks]), .. request.Increments.Select(i => (i, i.Manifest!.Artifacts))], cancel);
             await target.CheckAsync(_findings, cancel);
             foreach (var finding in _findings) progress?.Report(new Progress($"warning: {finding.Sentence} → {finding.NextStep}") { IsStep = true });
         });
@@ -93,6 +95,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             await StepAsync(request.Comparison is null ? "analyze" : "compare", () => Task.WhenAll(
                 RowLoader.AnalyzeAsync(target.Working, cancel),
                 request.Comparison is { } how ? new DatabaseComparer(target.Working, expected, how, request.Jobs).CheckAsync(chosen, cancel) : Task.CompletedTask));
+            Expected = expected;
             await target.ApplySettingsAsync(_findings, cancel);
             var kept = await target.SwapAsync(clock.GetUtcNow(), cancel);
             return new RestoreReport
@@ -120,16 +123,21 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         }
     }
 
-    private static async Task CheckStoredAsync(IVault vault, CatalogEntry entry, Manifest manifest, IReadOnlyList<Artifact> needed, CancellationToken cancel)
+    // All of them before the first refusal: who has waited for the backup's objects must not begin to wait for those of its increments.
+    private static async Task CheckStoredAsync(RestoreRequest request, IReadOnlyList<(CatalogEntry Entry, IReadOnlyList<Artifact> Artifacts)> needed, CancellationToken cancel)
     {
-        var objects = await Stored.ListAsync(vault, entry, cancel);
-        if (Stored.Differences(manifest with { Artifacts = needed }, objects) is { Count: > 0 } wrong)
-            throw ArtifactReader.Damaged($"{manifest.Id} is not complete: {string.Join("; ", wrong)}");
-        if (Stored.Cold(needed, objects) is { Count: > 0 } cold)
+        var cold = new List<VaultObject>();
+        foreach (var (entry, artifacts) in needed)
         {
-            throw new BackupException(ErrorCode.VaultCold, $"{cold.Count} of {needed.Count} objects of {manifest.Id} are in {cold[0].StorageClass} and cannot be read at once",
-                $"Ask for them now: backup restore {manifest.Id} --thaw; it says when to come back.");
+            var objects = await Stored.ListAsync(request.Vault, entry, cancel);
+            if (Stored.Differences(entry.Manifest! with { Artifacts = artifacts }, objects) is { Count: > 0 } wrong)
+                throw ArtifactReader.Damaged($"{entry.Id} is not complete: {string.Join("; ", wrong)}");
+            cold.AddRange(await Stored.ColdAsync(request.Vault, artifacts, objects, cancel));
         }
+
+        if (cold.Count == 0) return;
+        throw new BackupException(ErrorCode.VaultCold, $"{cold.Count} of {needed.Sum(n => n.Artifacts.Count)} objects of {string.Join(", ", needed.Select(n => n.Entry.Id))} are in {cold[0].StorageClass} and cannot be read at once",
+            $"Ask for them now: backup restore {needed[^1].Entry.Id} --thaw; it says when to come back.");
     }
 
     // A file, because pg_restore can restore in parallel from a file only; small, because large tables are chunks.

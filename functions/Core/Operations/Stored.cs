@@ -4,11 +4,9 @@ using Backup.Core.Storage;
 
 namespace Backup.Core.Operations;
 
-/// <summary>What a listing alone shows about a backup's artifacts: all there, of the right size, readable now.</summary>
+/// <summary>What can be known of a backup's artifacts without reading them: all there, of the right size, readable now.</summary>
 public static class Stored
 {
-    private static readonly HashSet<string> _cold = new(StringComparer.Ordinal) { "GLACIER", "DEEP_ARCHIVE" };
-
     public static async Task<IReadOnlyList<VaultObject>> ListAsync(IVault vault, CatalogEntry entry, CancellationToken cancel)
     {
         var objects = new List<VaultObject>();
@@ -28,16 +26,17 @@ public static class Stored
     }
 
     /// <summary>vault.cold when any artifact must be thawed before the backup can be read.</summary>
-    public static void RefuseCold(CatalogEntry entry, Manifest manifest, IReadOnlyList<VaultObject> objects)
+    public static async Task RefuseColdAsync(IVault vault, CatalogEntry entry, Manifest manifest, IReadOnlyList<VaultObject> objects, CancellationToken cancel)
     {
-        if (Cold(manifest.Artifacts, objects) is { Count: > 0 } cold)
+        if (await ColdAsync(vault, manifest.Artifacts, objects, cancel) is { Count: > 0 } cold)
             throw new BackupException(ErrorCode.VaultCold, $"{cold.Count} objects of {entry.Id} are in {cold[0].StorageClass}", $"Thaw them first: backup restore {entry.Id} --thaw");
     }
 
     /// <summary>Those of the named artifacts that must be thawed before they can be read.</summary>
-    public static IReadOnlyList<VaultObject> Cold(IEnumerable<Artifact> artifacts, IReadOnlyList<VaultObject> objects)
+    public static async Task<IReadOnlyList<VaultObject>> ColdAsync(IVault vault, IEnumerable<Artifact> artifacts, IReadOnlyList<VaultObject> objects, CancellationToken cancel)
     {
+        if (vault is not IColdVault archive) return [];
         var keys = artifacts.Select(a => a.Key).ToHashSet(StringComparer.Ordinal);
-        return [.. objects.Where(o => keys.Contains(o.Key) && _cold.Contains(o.StorageClass))];
+        return await archive.ColdAsync([.. objects.Where(o => keys.Contains(o.Key))], cancel);
     }
 }

@@ -79,7 +79,7 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
         IVault vault, CatalogEntry entry, Manifest manifest, VerifyLevel level, ConcurrentBag<Finding> findings, CancellationToken cancel)
     {
         var objects = await Stored.ListAsync(vault, entry, cancel);
-        Stored.RefuseCold(entry, manifest, objects);
+        await Stored.RefuseColdAsync(vault, entry, manifest, objects, cancel);
         var wrong = Stored.Differences(manifest, objects);
         foreach (var sentence in wrong) findings.Add(Difference(sentence.Split(' ')[0], sentence));
         var readable = manifest.Artifacts.Where(a => !findings.Any(f => f.Subject == a.Key)).ToList();

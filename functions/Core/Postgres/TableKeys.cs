@@ -80,20 +80,21 @@ public static class TableKeys
             $"Give it one (ALTER TABLE {table.Sql} ADD PRIMARY KEY …){(keyColumns is null ? ", name a unique key in criticalTables" : "")}, or set mode: full for a small table.");
     }
 
-    /// <summary>Where partitions belong, so that a restore can make them.</summary>
+    /// <summary>Where partitions belong, so that a restore can make them: these and all that is between them and their root, upper levels first.</summary>
     public static async Task<IReadOnlyList<PartitionFact>> PartitionsAsync(NpgsqlConnection session, IEnumerable<uint> oids, CancellationToken cancel)
     {
         await using var command = new NpgsqlCommand("""
-            SELECT n.nspname::text, c.relname::text, pn.nspname::text, p.relname::text, pg_get_expr(c.relpartbound, c.oid)
+            SELECT n.nspname::text, c.relname::text, pn.nspname::text, p.relname::text, pg_get_expr(c.relpartbound, c.oid), pg_get_partkeydef(c.oid)
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_inherits i ON i.inhrelid = c.oid
             JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
-            WHERE c.oid = ANY (@oids) AND c.relispartition ORDER BY 1, 2
+            WHERE c.relispartition AND c.oid IN (SELECT a.relid FROM unnest(@oids) o, pg_partition_ancestors(o) a (relid))
+            ORDER BY (SELECT count(*) FROM pg_partition_ancestors(c.oid)), 1, 2
             """, session);
         command.Parameters.AddWithValue("oids", NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Oid, oids.ToArray());
         await using var row = await command.ExecuteReaderAsync(cancel);
         var partitions = new List<PartitionFact>();
         while (await row.ReadAsync(cancel))
-            partitions.Add(new PartitionFact(new TableName(row.GetString(0), row.GetString(1)), new TableName(row.GetString(2), row.GetString(3)), row.GetString(4)));
+            partitions.Add(new PartitionFact(new TableName(row.GetString(0), row.GetString(1)), new TableName(row.GetString(2), row.GetString(3)), row.GetString(4), row.IsDBNull(5) ? null : row.GetString(5)));
         return partitions;
     }
 

@@ -63,6 +63,9 @@ public interface IVault : IAsyncDisposable
 /// <summary>A vault whose objects can be in a class that must be thawed before reading.</summary>
 public interface IColdVault
 {
+    /// <summary>Those that cannot be read now: in an archive class, and no thawed copy is there. Their class stays the same when they are thawed.</summary>
+    Task<IReadOnlyList<VaultObject>> ColdAsync(IReadOnlyCollection<VaultObject> objects, CancellationToken cancel);
+
     /// <summary>Asks for a temporary readable copy for <paramref name="days"/> days. Repeatable while a request is running.</summary>
     /// <returns>What to expect, in words, for example "ready in 3 to 5 hours".</returns>
     Task<string> ThawAsync(IReadOnlyCollection<VaultObject> objects, int days, CancellationToken cancel);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Runtime.CompilerServices;
 using Amazon.S3;
@@ -153,10 +154,22 @@ public sealed class S3Vault : IVault, IColdVault, IStateVault, IVersionedVault
     public Task<IAsyncDisposable> ClaimAsync(IReadOnlyCollection<string> prefixes, CancellationToken cancel) =>
         S3Claim.TakeAsync(_s3, _location, KeyRules.Folders(prefixes), cancel);
 
+    public async Task<IReadOnlyList<VaultObject>> ColdAsync(IReadOnlyCollection<VaultObject> objects, CancellationToken cancel)
+    {
+        var archived = objects.Where(IsArchived).ToList();
+        var thawed = new ConcurrentDictionary<string, bool>(StringComparer.Ordinal);
+        await ForEachAsync([.. archived.Select(o => o.Key)], async (key, token) =>
+        {
+            var head = await S3Errors.MapAsync("s3:GetObject", What(key), () => _s3.Client.GetObjectMetadataAsync(_location.Bucket, Full(key), token), token);
+            thawed[key] = head is { RestoreExpiration: not null, RestoreInProgress: not true };
+        }, cancel);
+        return [.. archived.Where(o => !thawed[o.Key])];
+    }
+
     public async Task<string> ThawAsync(IReadOnlyCollection<VaultObject> objects, int days, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(objects);
-        var cold = objects.Where(o => o.StorageClass is "GLACIER" or "DEEP_ARCHIVE").ToList();
+        var cold = objects.Where(IsArchived).ToList();
         await ForEachAsync([.. cold.Select(o => o.Key)], async (key, token) =>
         {
             var request = new RestoreObjectRequest { BucketName = _location.Bucket, Key = Full(key), Days = days, RetrievalTier = GlacierJobTier.Standard };
@@ -198,6 +211,8 @@ public sealed class S3Vault : IVault, IColdVault, IStateVault, IVersionedVault
     };
 
     private static DateTime WholeSeconds(DateTimeOffset time) => new(time.UtcTicks - (time.UtcTicks % TimeSpan.TicksPerSecond), DateTimeKind.Utc);
+
+    private static bool IsArchived(VaultObject item) => item.StorageClass is "GLACIER" or "DEEP_ARCHIVE";
 
     private static Task ForEachAsync(IReadOnlyCollection<string> keys, Func<string, CancellationToken, Task> action, CancellationToken cancel) =>
         Parallel.ForEachAsync(keys.Select(KeyRules.Check), new ParallelOptions { MaxDegreeOfParallelism = Together, CancellationToken = cancel },

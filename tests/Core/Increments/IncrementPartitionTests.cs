@@ -33,6 +33,51 @@ public sealed class IncrementPartitionTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task A_new_level_of_partitions_is_made_whole_and_rows_that_left_the_default_partition_find_their_new_place()
+    {
+        await using var scene = await IncrementScene.CreateAsync(postgres, Months + """
+            CREATE TABLE ledger_rest PARTITION OF ledger DEFAULT;
+            INSERT INTO ledger SELECT i, '2026-04-01'::date + i % 70, 'rest ' || i FROM generate_series(600, 700) i;
+            """, ["public.ledger"]);
+        await scene.BackupAsync();
+        await scene.SqlAsync("""
+            ALTER TABLE ledger DETACH PARTITION ledger_rest;
+            CREATE TABLE ledger_04 PARTITION OF ledger FOR VALUES FROM ('2026-04-01') TO ('2026-05-01') PARTITION BY HASH (id);
+            CREATE TABLE "ledger 04 even" PARTITION OF ledger_04 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+            CREATE TABLE "ledger 04 odd" PARTITION OF ledger_04 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+            CREATE TABLE ledger_05 PARTITION OF ledger FOR VALUES FROM ('2026-05-01') TO ('2026-06-01');
+            WITH moved AS (DELETE FROM ledger_rest WHERE at < '2026-06-01' RETURNING *) INSERT INTO ledger SELECT * FROM moved;
+            ALTER TABLE ledger ATTACH PARTITION ledger_rest DEFAULT;
+            UPDATE ledger SET v = 'changed' WHERE id % 20 = 0;
+            """);
+        await scene.CommittedAsync();
+        await scene.SqlAsync("INSERT INTO ledger VALUES (3000, '2026-04-09', 'new'), (3001, '2026-05-09', 'new'), (3002, '2026-09-09', 'new')");
+        var manifest = await scene.CommittedAsync();
+        Assert.Equal(["ledger_04", "ledger_05", "ledger 04 even", "ledger 04 odd"], manifest.Increment!.Tables[0].Partitions!.Select(p => p.Table.Name));
+        await scene.EqualsSourceAsync();
+    }
+
+    [Fact]
+    public async Task Where_partitions_were_arranged_anew_every_row_finds_a_place_and_the_partition_is_named()
+    {
+        await using var scene = await IncrementScene.CreateAsync(postgres, Months, ["public.ledger"]);
+        await scene.BackupAsync();
+        await scene.SqlAsync("""
+            ALTER TABLE ledger DETACH PARTITION ledger_01;
+            CREATE TABLE ledger_01a PARTITION OF ledger FOR VALUES FROM ('2026-01-01') TO ('2026-01-16');
+            CREATE TABLE ledger_01b PARTITION OF ledger FOR VALUES FROM ('2026-01-16') TO ('2026-02-01');
+            INSERT INTO ledger SELECT * FROM ledger_01;
+            DROP TABLE ledger_01;
+            INSERT INTO ledger VALUES (4000, '2026-01-20', 'new');
+            """);
+        await scene.CommittedAsync();
+        var (url, report) = await scene.RestoreAsync();
+        Assert.Equal(["public.ledger_01a", "public.ledger_01b"], report.Findings.Where(f => f.Code == "increment.partition").Select(f => f.Subject));
+        const string Rows = "SELECT md5(string_agg(l::text, '|' ORDER BY id)) FROM ledger l";
+        Assert.Equal(await Database.ScalarAsync<string>(scene.Url, Rows), await Database.ScalarAsync<string>(url, Rows));
+    }
+
+    [Fact]
     public async Task Rows_that_were_attached_are_copied_however_old_they_are()
     {
         await using var scene = await IncrementScene.CreateAsync(postgres,

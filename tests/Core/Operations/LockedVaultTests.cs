@@ -70,7 +70,7 @@ public sealed class LockedVaultTests(PostgresFixture postgres, MotoFixture moto)
     }
 
     [Fact]
-    public async Task A_backup_in_an_archive_class_says_so_and_is_thawed_on_request()
+    public async Task A_backup_in_an_archive_class_says_so_and_can_be_restored_when_it_is_thawed()
     {
         var (lab, bucket) = await LabAsync(objectLock: false);
         await using var _ = lab;
@@ -96,9 +96,13 @@ public sealed class LockedVaultTests(PostgresFixture postgres, MotoFixture moto)
         Assert.Contains("--thaw", error.NextStep, StringComparison.Ordinal);
 
         var entry = await lab.LatestAsync();
-        var cold = Stored.Cold(entry.Manifest!.Artifacts, await Stored.ListAsync(lab.Vault, entry, Cancel));
+        var objects = await Stored.ListAsync(lab.Vault, entry, Cancel);
+        var cold = await Stored.ColdAsync(lab.Vault, entry.Manifest!.Artifacts, objects, Cancel);
         Assert.Equal(report.Manifest.Artifacts.Count, cold.Count);
         Assert.Contains("3 to 5 hours", await ((IColdVault)lab.Vault).ThawAsync(cold, 3, Cancel), StringComparison.Ordinal);
+        Assert.Empty(await Stored.ColdAsync(lab.Vault, entry.Manifest.Artifacts, objects, Cancel)); // their class is still the archive's
+        Assert.Equal(100, (await lab.RestoreAsync(target)).Rows);
+        Assert.True((await lab.VerifyAsync()).Passed);
     }
 
     private async Task<(Lab Lab, string Bucket)> LabAsync(bool objectLock = true)

@@ -33,6 +33,22 @@ public sealed class ProofAndStrayTests
     }
 
     [Fact]
+    public void A_proof_of_increments_and_one_of_a_backup_do_not_speak_for_each_other()
+    {
+        static ResultName Drill(Verdict verdict, int hoursAgo) => new(ProofKind.Drill, verdict, Story.Now.AddHours(-hoursAgo));
+        var increment = Story.Backup(Story.Now.AddHours(-5), kind: BackupKind.Incremental, tier: Tier.Incremental);
+        var history = Story.Daily(20);
+        history[3] = history[3].With(Drill(Verdict.Fail, 4));
+        Assert.Equal(["critical drill.failed"], Story.Judge([.. history, increment.With(Drill(Verdict.Pass, 2))], _weeklyDrill).Troubles());
+        history[3] = history[3].With(Drill(Verdict.Pass, 2));
+        var report = Story.Judge([.. history, increment.With(Drill(Verdict.Fail, 4))], _weeklyDrill);
+        Assert.Equal(["critical drill.failed"], report.Troubles());
+        Assert.Contains("-inc at ", report.The(FindingCode.DrillFailed).Sentence, StringComparison.Ordinal);
+        // Increments that are drilled every day say nothing about the backups.
+        Assert.Equal(["warning drill.overdue"], Story.Judge([.. Story.Daily(20), increment.With(Drill(Verdict.Pass, 2))], _weeklyDrill).Troubles());
+    }
+
+    [Fact]
     public void A_drill_that_could_not_be_tried_does_not_take_back_a_failure()
     {
         var history = Story.Daily(20);

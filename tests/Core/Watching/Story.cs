@@ -25,7 +25,7 @@ internal static class Story
     public static WatchedBackup Backup(
         DateTimeOffset time, long stored = 1_000_000, BackupKind kind = BackupKind.Scheduled, Tier tier = Tier.Daily, IReadOnlyDictionary<string, long>? rows = null)
     {
-        var id = BackupId.Create("db", time);
+        var id = BackupId.Create("db", time) with { IsIncrement = tier == Tier.Incremental };
         rows ??= new Dictionary<string, long> { ["users"] = 1000, ["orders"] = 50_000 };
         var prefix = VaultKeys.BackupPrefix("test", tier, id);
         var manifest = _golden with

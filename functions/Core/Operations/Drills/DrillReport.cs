@@ -21,6 +21,9 @@ public sealed record DrillReport
     public required DrillSeconds Seconds { get; init; }
     public RtoResult? Rto { get; init; }
 
+    /// <summary>Of a drill of increments: the tables that they brought forward.</summary>
+    public IReadOnlyList<IncrementedTable> Increments { get; init; } = [];
+
     /// <summary>Every table of the manifest that was compared, by name. Empty when it did not come to that.</summary>
     public IReadOnlyList<TableComparison> Tables { get; init; } = [];
     public IReadOnlyList<SequenceComparison> Sequences { get; init; } = [];

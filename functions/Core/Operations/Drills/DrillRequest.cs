@@ -10,7 +10,16 @@ public sealed record DrillRequest
     public required IVault Vault { get; init; }
     public required CatalogEntry Backup { get; init; }
 
-    /// <summary>Questions to the restored database, of the policy.</summary>
+    /// <summary>
+    /// Increments of <see cref="Backup"/>, oldest first, to be proven instead of it: only the tables that they hold are restored, and brought forward.
+    /// The result belongs to the last one.
+    /// </summary>
+    public IReadOnlyList<CatalogEntry> Increments { get; init; } = [];
+
+    /// <summary>What the drill says something about.</summary>
+    public CatalogEntry Subject => Increments.Count > 0 ? Increments[^1] : Backup;
+
+    /// <summary>Questions to the restored database, of the policy. Increments are not asked: most of the database is not there.</summary>
     public IReadOnlyList<DataCheck> Checks { get; init; } = [];
 
     /// <summary>Left out of the restore, and named in the report as not proven.</summary>

@@ -1,4 +1,5 @@
 using Backup.Core.Model;
+using Backup.Core.Policies;
 using static Backup.Core.Operations.Pages.Html;
 
 namespace Backup.Core.Operations.Drills;
@@ -43,7 +44,7 @@ internal static class HtmlComparison
 
     private static string Others(DrillReport r)
     {
-        var lines = new List<string>();
+        var lines = r.Increments.Select(i => $"<li>{Name(i.Table)} as of {Time(i.Time)}<small>{Count(i.Rows)} new and changed rows of {PolicyReading.Count(i.Increments, "increment")}</small></li>").ToList();
         if (r.LargeObjects is { } l && (l.Expected.Count > 0 || l.Difference is not null))
             lines.Add($"<li>{Count(l.Expected.Count)} large objects in the original, {Count(l.Actual.Count)} restored<small class=\"mono\">original {Text(l.Expected.Hash ?? "not taken")}, restored {Text(l.Actual.Hash ?? "–")}</small></li>");
         lines.AddRange(r.MaterializedViews.Select(v =>

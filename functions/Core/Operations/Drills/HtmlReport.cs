@@ -17,7 +17,7 @@ public static class HtmlReport
         var page = new StringBuilder();
         page.Append(CultureInfo.InvariantCulture, $"""
             <header>
-            <div><h1>Restore drill of {Name(report.Backup.Database)}</h1><p class="soft">Backup {Code(report.Id)}, drilled on {Time(report.At)}</p></div>
+            <div><h1>Restore drill of {Name(report.Backup.Database)}</h1><p class="soft">{(report.Increments.Count > 0 ? "Increment" : "Backup")} {Code(report.Id)}, drilled on {Time(report.At)}</p></div>
             <div class="verdict {Words.Of(report.Verdict)}">{Word(report.Verdict)}</div>
             </header>
             <p>{Meaning(report)}</p>

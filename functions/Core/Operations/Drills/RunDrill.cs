@@ -3,6 +3,7 @@ using Backup.Core.Catalog;
 using Backup.Core.Machine;
 using Backup.Core.Model;
 using Backup.Core.Postgres;
+using Backup.Core.Storage;
 
 namespace Backup.Core.Operations.Drills;
 
@@ -25,7 +26,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         if (request.Backup.Id.IsIncrement)
         {
             throw new BackupException(ErrorCode.UsageWrong, $"{request.Backup.Id} is an increment, and a drill restores whole backups",
-                $"Drill its backup{(request.Backup.Manifest?.Increment is { } i ? $", {i.Base}" : "")}; prove the increment with `backup verify {request.Backup.Id} --level archive`.");
+                $"Drill it together with its backup: `backup drill {request.Backup.Id}`.");
         }
 
         var started = (At: clock.GetUtcNow(), Ticks: Stopwatch.GetTimestamp());
@@ -55,7 +56,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         var report = Report(trial, started.At, trial.Total ?? Stopwatch.GetElapsedTime(started.Ticks));
         if (request.Record)
         {
-            await new BackupCatalog(request.Vault).AttachAsync(request.Backup.Prefix, new ResultName(ProofKind.Drill, report.Verdict, report.At), VerifyResults.Write(report), cancel);
+            await new BackupCatalog(request.Vault).AttachAsync(request.Subject.Prefix, new ResultName(ProofKind.Drill, report.Verdict, report.At), VerifyResults.Write(report), cancel);
             await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Backup.Environment, request.Backup.Id.Database, "drill", [report.Id],
                 Words.Of(report.Verdict), $"{report.Findings.Count} findings");
         }
@@ -67,7 +68,8 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
     {
         var request = trial.Request;
         CheckDisk(manifest);
-        await CheckStoredAsync(trial, manifest, cancel);
+        foreach (var entry in request.Increments.Prepend(request.Backup)) await CheckStoredAsync(request.Vault, entry, entry.Manifest!, cancel);
+        IReadOnlyList<string> tables = request.Increments.Count == 0 ? [] : TablesOf(request.Increments, manifest);
         Step("starting a throw-away server");
         var preparing = Stopwatch.GetTimestamp();
         var (cluster, loader) = await DrillServer.StartAsync(manifest.Snapshot, installations, machine, cancel);
@@ -76,27 +78,29 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         trial.Prepare = Stopwatch.GetElapsedTime(preparing);
         var target = ConnectionText.Parse(cluster.Url(DrillServer.Database), "the drill's database", machine.UserName);
         trial.Target = target;
-        await RestoreAsync(trial, target, loader, cancel);
+        var expected = await RestoreAsync(trial, target, tables, loader, cancel);
         Step("comparing");
         var verifying = Stopwatch.GetTimestamp();
         var gone = trial.Restored!.OfIgnoredExtensions;
-        var comparable = manifest with
+        var comparable = expected with
         {
-            Fingerprints = [.. manifest.Fingerprints.Where(f => !gone.Contains(f.Table))],
-            Snapshot = manifest.Snapshot with { Sequences = [.. manifest.Snapshot.Sequences.Where(s => !gone.Contains(s.Sequence))] },
+            Fingerprints = [.. expected.Fingerprints.Where(f => !gone.Contains(f.Table))],
+            Snapshot = expected.Snapshot with { Sequences = [.. expected.Snapshot.Sequences.Where(s => !gone.Contains(s.Sequence))] },
         };
-        trial.Compared = await new DatabaseComparer(target, comparable, Comparison.Full, request.Jobs).CompareAsync(TableChoice.Choose(manifest, []), cancel);
+        trial.Compared = await new DatabaseComparer(target, comparable, Comparison.Full, request.Jobs).CompareAsync(TableChoice.Choose(manifest, tables), cancel);
         foreach (var difference in trial.Compared.Differences())
-            trial.Fail(ErrorCode.RestoreDifferent, manifest.Id, difference, "Use another backup (`backup list`), and find out since when: drill the ones before it.");
+            trial.Fail(ErrorCode.RestoreDifferent, $"{request.Subject.Id}", difference, "Use another backup (`backup list`), and find out since when: drill the ones before it.");
         trial.Constraints = await DrillFacts.ConstraintsAsync(target, cancel);
-        if (request.Checks.Count > 0) Step("asking the policy's questions");
-        trial.Checks = await DrillChecks.AskAsync(target with { User = loader }, request.Checks, manifest.Snapshot.Time, request.CheckTimeout, cancel);
+        var checks = request.Increments.Count == 0 ? request.Checks : [];
+        if (checks.Count > 0) Step("asking the policy's questions");
+        trial.Checks = await DrillChecks.AskAsync(target with { User = loader }, checks, manifest.Snapshot.Time, request.CheckTimeout, cancel);
         trial.JudgeChecks();
         trial.Verify = Stopwatch.GetElapsedTime(verifying);
         trial.Total = Stopwatch.GetElapsedTime(started); // taking the server down again is no part of a recovery
     }
 
-    private async Task RestoreAsync(Trial trial, ConnectionTarget target, string loader, CancellationToken cancel)
+    /// <returns>What the restored tables must hold.</returns>
+    private async Task<Manifest> RestoreAsync(Trial trial, ConnectionTarget target, IReadOnlyList<string> tables, string loader, CancellationToken cancel)
     {
         var restore = new RestoreBackup(machine, clock, installations, progress);
         try
@@ -105,6 +109,8 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
             {
                 Vault = trial.Request.Vault,
                 Backup = trial.Request.Backup,
+                Increments = trial.Request.Increments,
+                Tables = tables,
                 Target = target,
                 Mode = RestoreMode.Create,
                 Jobs = trial.Request.Jobs,
@@ -115,6 +121,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
                 NoTablespaces = true,
             }, cancel);
             trial.Findings.AddRange(trial.Restored.Findings);
+            return restore.Expected!;
         }
         finally
         {
@@ -134,17 +141,26 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
     }
 
     // The restore checks what it reads. What it does not read is part of the backup all the same.
-    private async Task CheckStoredAsync(Trial trial, Manifest manifest, CancellationToken cancel)
+    private async Task CheckStoredAsync(IVault vault, CatalogEntry entry, Manifest manifest, CancellationToken cancel)
     {
-        var objects = await Stored.ListAsync(trial.Request.Vault, trial.Request.Backup, cancel);
+        var objects = await Stored.ListAsync(vault, entry, cancel);
         if (Stored.Differences(manifest, objects) is { Count: > 0 } wrong) throw ArtifactReader.Damaged(string.Join("; ", wrong));
-        foreach (var artifact in manifest.Artifacts.Where(a => a.Role == ArtifactRole.Globals && Stored.Cold([a], objects).Count == 0))
-            await ArtifactReader.ThrowIfDamagedAsync(trial.Request.Vault, _tools, artifact, null, cancel);
+        await Stored.RefuseColdAsync(vault, entry, manifest, objects, cancel);
+        foreach (var artifact in manifest.Artifacts.Where(a => a.Role == ArtifactRole.Globals))
+            await ArtifactReader.ThrowIfDamagedAsync(vault, _tools, artifact, null, cancel);
+    }
+
+    private static IReadOnlyList<string> TablesOf(IReadOnlyList<CatalogEntry> increments, Manifest manifest)
+    {
+        var held = increments.SelectMany(i => i.Manifest!.Increment!.Tables).Select(t => t.Table).ToHashSet();
+        var tables = manifest.Fingerprints.Where(f => held.Contains(f.Table)).Select(f => f.Table.Sql).ToList();
+        return tables.Count > 0 ? tables : throw new BackupException(ErrorCode.BackupNotFound, $"no table of {increments[^1].Id} is in {manifest.Id}, so nothing of it can be restored",
+            "The next backup has these tables, and its increments can be drilled.");
     }
 
     private DrillReport Report(Trial trial, DateTimeOffset startedAt, TimeSpan total)
     {
-        var (request, entry, manifest) = (trial.Request, trial.Request.Backup, trial.Request.Backup.Manifest);
+        var (request, entry, manifest) = (trial.Request, trial.Request.Subject, trial.Request.Subject.Manifest);
         double Of(params string[] steps) => Math.Round(trial.Steps.Where(s => steps.Contains(s.Step)).Sum(s => s.Seconds), 3);
         var seconds = new DrillSeconds(Math.Round(trial.Prepare.TotalSeconds, 3), Of("check", "fetch"), Of("schema", "data"), Of("indexes"),
             Math.Round(Of("analyze") + trial.Verify.TotalSeconds, 3), Math.Round(total.TotalSeconds, 3));
@@ -172,6 +188,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
             },
             Seconds = seconds,
             Rto = request.Rto is { } rto ? new RtoResult(rto.TotalSeconds, trial.Verdict == Verdict.Pass && total <= rto) : null,
+            Increments = trial.Restored?.Increments ?? [],
             Tables = trial.Compared?.Tables ?? [],
             Sequences = trial.Compared?.Sequences ?? [],
             LargeObjects = trial.Compared?.LargeObjects,
@@ -179,7 +196,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
             Constraints = trial.Constraints,
             Checks = trial.Checks,
             Findings = trial.Findings,
-            NotProven = manifest is null ? [] : [.. DrillFacts.NotProven(manifest, request, trial.Restored)],
+            NotProven = request.Backup.Manifest is not { } basis ? [] : [.. DrillFacts.NotProven(basis, request, trial.Restored)],
             Machine = new DrillMachine(machine.HostName, Product.Version, trial.Cluster?.Installation.Version, trial.Cluster?.IsIsolated),
         };
     }
@@ -206,7 +223,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         public void Fail(BackupException e)
         {
             // A server that died takes its clients with it: whatever they say then is not about the backup.
-            var (verdict, finding) = DrillFailure.Judge(e, Request.Backup.Id.ToString(), Request.IgnoreExtensions);
+            var (verdict, finding) = DrillFailure.Judge(e, Request.Subject.Id.ToString(), Request.IgnoreExtensions);
             Add(verdict == Verdict.Fail && Cluster is { Exited.IsCompleted: true } && e.Code != ErrorCode.BackupDamaged ? Verdict.CouldNotVerify : verdict, finding);
         }
 

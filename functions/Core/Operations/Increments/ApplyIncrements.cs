@@ -16,8 +16,8 @@ internal sealed class ApplyIncrements(
     private readonly Manifest _base = request.Backup.Manifest!;
     private readonly List<Finding> _findings = [];
     private readonly List<IncrementedTable> _applied = [];
-    private readonly NewPartitions _partitions = new(request.NoOwner);
     private HashSet<string>? _sql;
+    private NewPartitions? _partitions;
 
     private sealed record Part(CatalogEntry Entry, IncrementTable Table)
     {
@@ -38,13 +38,15 @@ internal sealed class ApplyIncrements(
         foreach (var name in request.Increments.SelectMany(e => e.Manifest!.Increment!.Tables).Select(t => t.Table).Distinct().Where(t => _base.Fingerprints.All(f => f.Table != t)))
             Find(FindingCode.IncrementNoTable, name, $"{name} is in increments and not in {_base.Id}: it was not restored", "Its rows are in the increments as COPY text; the next backup has the table.");
         if (tables.Count == 0) return _base;
-        await new DatabaseComparer(target, _base, request.Comparison ?? Comparison.Counts, request.Jobs).CheckAsync(TableChoice.Choose(_base, [.. tables.Select(t => t.Table.Sql)]), cancel);
-        await using var loader = await RowLoader.OpenAsync(target, SessionSettings.Loading(server.Major), cancel);
+        await new DatabaseComparer(target, _base, request.Comparison ?? Comparison.Full, request.Jobs).CheckAsync(TableChoice.Choose(_base, [.. tables.Select(t => t.Table.Sql)]), cancel);
+        await using var schema = await OpenAsync(target, cancel);
+        await using var loader = await OpenAsync(Loading, cancel);
+        _partitions = new NewPartitions(request.NoOwner, _findings);
         var changed = new Dictionary<TableName, TableFingerprint>();
         var raised = new HashSet<TableName>();
         foreach (var fingerprint in tables)
         {
-            changed[fingerprint.Table] = await ApplyAsync(loader, fingerprint, cancel);
+            changed[fingerprint.Table] = await ApplyAsync(schema, loader, fingerprint, cancel);
             raised.UnionWith(await new SequenceRaise(loader).RaiseAsync(fingerprint.Table, Parts(fingerprint.Table)[^1].Manifest, cancel));
         }
 
@@ -63,13 +65,13 @@ internal sealed class ApplyIncrements(
     {
         try
         {
-            if (_applied.Count == 0)
+            if (_partitions is null)
             {
                 await work();
                 return;
             }
 
-            await using var loader = await RowLoader.OpenAsync(target, SessionSettings.Loading(server.Major), cancel);
+            await using var loader = await OpenAsync(Loading, cancel);
             await _partitions.DetachAsync(loader, cancel);
             await work();
             await _partitions.AttachAsync(loader, cancel);
@@ -88,7 +90,7 @@ internal sealed class ApplyIncrements(
     /// <returns>Those that exist now.</returns>
     public async Task<IReadOnlyList<ForeignKey>> MakeForeignKeysAsync(IReadOnlyList<ForeignKey> keys, CancellationToken cancel)
     {
-        await using var loader = await RowLoader.OpenAsync(target, SessionSettings.Loading(server.Major), cancel);
+        await using var loader = await OpenAsync(target, cancel);
         var made = new List<ForeignKey>();
         foreach (var key in keys)
         {
@@ -112,6 +114,11 @@ internal sealed class ApplyIncrements(
 
         return made;
     }
+
+    /// <summary>Defaults, checks and partition keys are the source's code: they run with the rights of whoever loads.</summary>
+    private ConnectionTarget Loading => request.LoadAs is { } user ? target with { User = user } : target;
+
+    private Task<RowLoader> OpenAsync(ConnectionTarget login, CancellationToken cancel) => RowLoader.OpenAsync(login, SessionSettings.Loading(server.Major), cancel);
 
     private string Moment(TableName table) => UtcText.Seconds(_applied.FirstOrDefault(a => a.Table == table)?.Time ?? _base.Snapshot.Time);
 
@@ -143,7 +150,7 @@ internal sealed class ApplyIncrements(
         return [.. parts.Skip(Math.Max(0, parts.FindLastIndex(p => p.Table.Mode == IncrementMode.Full)))];
     }
 
-    private async Task<TableFingerprint> ApplyAsync(RowLoader loader, TableFingerprint fingerprint, CancellationToken cancel)
+    private async Task<TableFingerprint> ApplyAsync(RowLoader schema, RowLoader loader, TableFingerprint fingerprint, CancellationToken cancel)
     {
         var table = fingerprint.Table;
         var parts = Parts(table);
@@ -151,11 +158,11 @@ internal sealed class ApplyIncrements(
         var keys = parts.Count(p => p.Table.Mode == IncrementMode.Changes) > 1 ? parts[^1].Table.Keys : [];
         var indexes = keys.Select((k, i) => (Name: new TableName(table.Schema, $"backup increment {i}"), Key: k)).ToList();
         foreach (var (name, key) in indexes)
-            await loader.ExecuteAsync($"CREATE INDEX {TableName.Quote(name.Name)} ON {table.Sql} ({string.Join(", ", key.Columns.Select(TableName.Quote))})", cancel);
-        await _partitions.MakeAsync(loader, parts.SelectMany(p => p.Table.Partitions ?? []), cancel);
+            await schema.ExecuteAsync($"CREATE INDEX {TableName.Quote(name.Name)} ON {table.Sql} ({string.Join(", ", key.Columns.Select(TableName.Quote))})", cancel);
+        await _partitions!.MakeAsync(schema, loader, parts.SelectMany(p => p.Table.Partitions ?? []), cancel);
         var rows = await loader.ReadAsync(c => CountAsync(c, table, cancel));
         foreach (var part in parts) rows = await ApplyAsync(loader, part, rows, cancel);
-        foreach (var (name, _) in indexes) await loader.ExecuteAsync($"DROP INDEX {name.Sql}", cancel);
+        foreach (var (name, _) in indexes) await schema.ExecuteAsync($"DROP INDEX {name.Sql}", cancel);
         _applied.Add(new IncrementedTable(table, parts[^1].Manifest.Snapshot.Time, parts.Count, parts.Sum(p => p.Artifact.Rows ?? 0)));
         // A whole table is compared by content too; of a changed one the rows that came are hashed on their way in, and the sum is counted.
         var last = parts[^1].Manifest.Fingerprints.Single(f => f.Table == table);
@@ -190,8 +197,9 @@ internal sealed class ApplyIncrements(
                 {
                     if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
                     var hash = part.Manifest.Fingerprints.Single(f => f.Table == table.Table).Hash;
-                    if (meter.Rows != artifact.Rows || meter.Bytes != artifact.RawBytes || meter.EndsInMidLine || RowMeter.Format(meter.Sum) != hash)
+                    if (meter.Rows != artifact.Rows || meter.Bytes != artifact.RawBytes || meter.EndsInMidLine)
                         throw ArtifactReader.Damaged($"{artifact.Key} holds {meter.Rows} rows in {meter.Bytes} bytes, the manifest says {artifact.Rows} in {artifact.RawBytes}");
+                    if (RowMeter.Format(meter.Sum) != hash) throw ArtifactReader.Damaged($"{artifact.Key} holds other rows than its fingerprint says");
                 }, cancel);
                 if (table.Mode == IncrementMode.Full) rows = 0;
                 foreach (var sql in IncrementSql.MakeRoom(table)) rows -= Math.Max(0, await loader.ExecuteAsync(sql, cancel));

@@ -78,7 +78,7 @@ public sealed class SyncVaults(MachineEnvironment machine, TimeProvider clock, I
         {
             var objects = await Stored.ListAsync(request.From, entry, cancel);
             if (Stored.Differences(manifest, objects) is { Count: > 0 } differences) throw ArtifactReader.Damaged(string.Join("; ", differences.Take(3)));
-            Stored.RefuseCold(entry, manifest, objects);
+            await Stored.RefuseColdAsync(request.From, entry, manifest, objects, cancel);
             Step($"copying {entry.Id}, {Bytes.Text(manifest.Totals.StoredBytes)}");
             await CopyArtifactsAsync(request, entry, manifest, cancel);
             await CommitAsync(request, entry, manifest, cancel);

@@ -16,11 +16,11 @@ internal static class ProofJudge
     {
         var name = h.Database.Name;
         var (verify, drill) = (Newest(h, ProofKind.Verify), Newest(h, ProofKind.Drill));
-        // A proof that could not be tried says nothing against the failure before it.
-        if (Conclusion(h, ProofKind.Verify) is { Verdict: Verdict.Fail } refuted)
+        // A proof that could not be tried says nothing against the failure before it, and one of increments nothing about a backup.
+        foreach (var refuted in Failures(h, ProofKind.Verify))
             yield return h.On(FindingCode.VerifyFailed, $"the verify of {refuted.Id} at {UtcText.Minutes(refuted.At)} found a difference",
                 $"Run `backup verify {refuted.Id} --level archive`; restore from another backup until it is understood.");
-        if (Conclusion(h, ProofKind.Drill) is { Verdict: Verdict.Fail } failed)
+        foreach (var failed in Failures(h, ProofKind.Drill))
             yield return h.On(FindingCode.DrillFailed, $"the drill of {failed.Id} at {UtcText.Minutes(failed.At)} failed",
                 $"Read its result beside the backup, mend the cause, then `backup drill {failed.Id}`.");
         if (drill is { Verdict: Verdict.CouldNotVerify })
@@ -31,12 +31,14 @@ internal static class ProofJudge
             yield return h.On(FindingCode.ProofNone, "no backup was ever verified or drilled", "Run `backup drill`, and give the policy a drill schedule.");
     }
 
-    public static ProofState? Newest(DatabaseHistory h, ProofKind kind) => Newest(h, kind, _ => true);
+    /// <summary>Of backups; proofs of increments are others.</summary>
+    public static ProofState? Newest(DatabaseHistory h, ProofKind kind) => Newest(h, kind, ofIncrements: false, _ => true);
 
-    private static ProofState? Conclusion(DatabaseHistory h, ProofKind kind) => Newest(h, kind, v => v != Verdict.CouldNotVerify);
+    private static IEnumerable<ProofState> Failures(DatabaseHistory h, ProofKind kind) => ((bool[])[false, true])
+        .Select(ofIncrements => Newest(h, kind, ofIncrements, v => v != Verdict.CouldNotVerify)).OfType<ProofState>().Where(p => p.Verdict == Verdict.Fail);
 
-    private static ProofState? Newest(DatabaseHistory h, ProofKind kind, Func<Verdict, bool> counts) => h.Backups
-        .SelectMany(b => b.Entry.Results.Where(r => r.Kind == kind && counts(r.Verdict) && r.At <= h.Now + DatabaseHistory.ClockTolerance).Select(r => (b.Id, Result: r)))
+    private static ProofState? Newest(DatabaseHistory h, ProofKind kind, bool ofIncrements, Func<Verdict, bool> counts) => h.Backups
+        .Where(b => b.Entry.Tier == Tier.Incremental == ofIncrements).SelectMany(b => b.Entry.Results.Where(r => r.Kind == kind && counts(r.Verdict) && r.At <= h.Now + DatabaseHistory.ClockTolerance).Select(r => (b.Id, Result: r)))
         .OrderBy(x => x.Result.At).Select(x => new ProofState(x.Id.ToString(), x.Result.At, x.Result.Verdict)).LastOrDefault();
 
     private static Finding? Overdue(DatabaseHistory h, ProofState? drill)
