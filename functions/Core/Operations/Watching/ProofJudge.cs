@@ -35,7 +35,7 @@ internal static class ProofJudge
 
     private static ProofState? Conclusion(DatabaseHistory h, ProofKind kind) => Newest(h, kind, v => v != Verdict.CouldNotVerify);
 
-    private static ProofState? Newest(DatabaseHistory h, ProofKind kind, Func<Verdict, bool> counts) => h.Backups
+    public static ProofState? Newest(DatabaseHistory h, ProofKind kind, Func<Verdict, bool> counts) => h.Backups
         .SelectMany(b => b.Entry.Results.Where(r => r.Kind == kind && counts(r.Verdict) && r.At <= h.Now + DatabaseHistory.ClockTolerance).Select(r => (b.Id, Result: r)))
         .OrderBy(x => x.Result.At).Select(x => new ProofState(x.Id.ToString(), x.Result.At, x.Result.Verdict)).LastOrDefault();
 

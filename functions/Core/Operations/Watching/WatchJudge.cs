@@ -94,6 +94,7 @@ public static class WatchJudge
             Missed = [.. FreshnessJudge.Missed(h).Select(id => id.ToString())],
             LastVerify = ProofJudge.Newest(h, ProofKind.Verify),
             LastDrill = ProofJudge.Newest(h, ProofKind.Drill),
+            LastPass = ProofJudge.Newest(h, ProofKind.Drill, v => v == Verdict.Pass),
             IncrementAgeHours = Hours(IncrementJudge.Age(h)),
             CopyLagHours = Hours(CopyJudge.Lag(h, facts)),
             Findings = [.. WorstFirst(findings)],

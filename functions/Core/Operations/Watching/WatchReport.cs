@@ -30,6 +30,9 @@ public sealed record DatabaseState
     public IReadOnlyList<string> Missed { get; init; } = [];
     public ProofState? LastVerify { get; init; }
     public ProofState? LastDrill { get; init; }
+
+    /// <summary>The newest drill that passed.</summary>
+    public ProofState? LastPass { get; init; }
     public double? IncrementAgeHours { get; init; }
     public double? CopyLagHours { get; init; }
 
