@@ -16,6 +16,12 @@ public static class FunctionContract
     public const string PolicyKey = "BACKUP_POLICY_KEY";
     public const string PolicySha256 = "BACKUP_POLICY_SHA256";
 
+    /// <summary>The policy's environment: figures carry it, also when the policy cannot be read.</summary>
+    public const string Environment = "BACKUP_ENVIRONMENT";
+
+    /// <summary>Dump and Incremental, with a key per database: ARN of the key of what they store; absent: the bucket's own.</summary>
+    public const string KmsKey = "BACKUP_KMS_KEY";
+
     /// <summary>The one database that this function may serve; absent where it serves all.</summary>
     public const string Database = "BACKUP_DATABASE";
 
@@ -59,6 +65,9 @@ public static class FunctionContract
     /// <summary>level: checksum, archive or restore. A drill is restore with its checks and its report.</summary>
     public static object VerifyEvent(DatabasePolicy database, string level) =>
         new { database = database.Name, backup = "latest", level, scheduledTime = ScheduledTime };
+
+    /// <summary>From EventBridge, which puts the key of a manifest that lifecycle removed in the place of <c>&lt;key&gt;</c>.</summary>
+    public const string ExpiryEvent = """{"kind":"expiry","key":<key>}""";
 
     /// <summary>Hourly. The first of a day also prunes and compares the copy, the first of a month also reports and sends the test page.</summary>
     public static object WatchEvent() => new { kind = "hourly", scheduledTime = ScheduledTime };

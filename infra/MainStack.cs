@@ -29,11 +29,12 @@ public static class MainStack
             Names = names,
             Administrators = admins,
             SourceAccount = settings.Account,
+            Databases = settings.KeyPerDatabase ? [.. policy.Databases.Select(d => d.Name)] : [],
             CopyRegion = policy.Copy == CopyMode.Region ? settings.Copy!.Region : null,
         }, provider);
         var secrets = new Secrets("secrets", new SecretsArgs { Names = names, Databases = policy.Databases, Administrators = admins }, provider);
         var copy = Copy(settings, keys, provider);
-        var made = Output.Tuple(keys.Vault!.Arn, secrets.Arns).Apply(t => new Made(t.Item1, t.Item2));
+        var made = Output.Tuple(keys.Vault!.Arn, secrets.Arns, keys.DatabaseArns).Apply(t => new Made(t.Item1, t.Item2, t.Item3));
         var identity = new Identity("identity", new IdentityArgs
         {
             Names = names,
@@ -49,6 +50,7 @@ public static class MainStack
             Bundle = bundle,
             Administrators = admins,
             KeyArn = keys.Vault.Arn,
+            DatabaseKeyArns = keys.DatabaseArns,
             Replication = copy is null ? null : new VaultReplication(identity.Arn("replication"), copy.BucketArn, copy.Account, copy.KeyArn, [identity.Ready("replication"), .. copy.After]),
         }, provider);
         if (settings.Trail != TrailMode.None)
@@ -65,6 +67,7 @@ public static class MainStack
             Bundle = bundle,
             ImageUri = image.Uri,
             Place = network?.Place,
+            DatabaseKeyArns = settings.KeyPerDatabase ? keys.DatabaseArns : null,
             CopyBucket = copy?.Bucket,
             NotifyUrls = NotifyUrls(settings, secret),
         }, provider);

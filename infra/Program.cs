@@ -12,6 +12,7 @@ return await Pulumi.Deployment.RunAsync(() =>
     try
     {
         var settings = SettingsReader.Read(config.Get, new Config("aws").Get("region"), secrets, folder);
+        foreach (var warning in settings.Warnings) Log.Warn(warning);
         return settings.Role == StackRole.Copy ? CopyStack.Build(settings) : MainStack.Build(settings, config.GetSecret, folder);
     }
     catch (BackupException e)

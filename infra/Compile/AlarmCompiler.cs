@@ -32,6 +32,7 @@ public static class AlarmCompiler
         [
             .. policy.Databases.SelectMany(d => OfDatabase(policy, d)),
             .. Machinery(names, rotation),
+            .. Pruning(policy),
             .. copyBucket is null ? [] : Copy(names, policy, copyBucket),
             .. trail ? [TooManyTags(names, policy)] : Array.Empty<AlarmSpec>(),
         ];
@@ -106,6 +107,7 @@ public static class AlarmCompiler
             };
         }
 
+        foreach (var spec in OfWatch(database, name, Metric)) yield return spec;
         if (policy.Drill is not { } drill) yield break;
         yield return new AlarmSpec
         {
@@ -121,16 +123,71 @@ public static class AlarmCompiler
         yield return new AlarmSpec
         {
             Name = $"{name}-drill-overdue",
-            Description = $"No drill of {database.Name} has passed for two intervals. Nothing is pruned until one does.",
+            Description = $"No drill of {database.Name} has passed for two intervals, or none ever has. Nothing is pruned until one does.",
             Topic = AlarmTopic.Notice,
             Metrics = [Metric("DrillAge", "Maximum")],
             Comparison = "GreaterThanThreshold",
             Threshold = 2 * Schedule.Parse(drill.Schedule).LargestGap.TotalHours,
             PeriodSeconds = Hour,
             Periods = 2,
-            Missing = "notBreaching",
+            Missing = "breaching",
         };
     }
+
+    /// <summary>What Watch finds critical and no figure of a run shows: locks, damage, missed runs, objects that somebody touched, rows that are gone.</summary>
+    private static IEnumerable<AlarmSpec> OfWatch(DatabasePolicy database, string name, Func<string, string, MetricRef> metric)
+    {
+        yield return Found("at-risk", AlarmTopic.Critical, "WatchCritical", $"Watch finds {database.Name} at risk. Its log says what and what to do; docs/findings.md explains each code.");
+        yield return Found("touched", AlarmTopic.Critical, "WatchTouched", $"Objects of {database.Name} were hidden or stored over: treat who can write as stolen. Judged once a day.");
+        yield return Found("rows-lost", AlarmTopic.Notice, "WatchShrunk", $"A table of {database.Name} lost many of its rows or vanished. Keep the backups before it.");
+
+        AlarmSpec Found(string what, AlarmTopic topic, string figure, string description) => new()
+        {
+            Name = $"{name}-{what}",
+            Description = description,
+            Topic = topic,
+            Metrics = [metric(figure, "Maximum")],
+            Comparison = "GreaterThanThreshold",
+            Threshold = 0,
+            PeriodSeconds = Hour,
+            Missing = "ignore",
+        };
+    }
+
+    /// <summary>What Prune and the lifecycle rules do, for as many databases together as an alarm has room for.</summary>
+    private static IEnumerable<AlarmSpec> Pruning(Policy policy)
+    {
+        foreach (var (databases, suffix) in Parts(policy))
+        {
+            yield return new AlarmSpec
+            {
+                Name = $"prune-failed{suffix}",
+                Description = "Prune could not carry out retention: backups stay longer than wanted, and are paid for. See its log.",
+                Topic = AlarmTopic.Notice,
+                Metrics = [.. databases.Select(d => Of(policy, "PruneSuccess", "Minimum", d.Name))],
+                Expression = $"MIN([{string.Join(", ", databases.Select((_, i) => $"FILL(m{i + 1}, 1)"))}])",
+                Comparison = "LessThanThreshold",
+                Threshold = 1,
+                PeriodSeconds = 24 * Hour,
+                Missing = "ignore",
+            };
+            yield return new AlarmSpec
+            {
+                Name = $"expiry-unexplained{suffix}",
+                Description = "Lifecycle removed a backup that no prune had ended: somebody else set the tag. There are 14 days to bring it back: see docs/security.md.",
+                Topic = AlarmTopic.Critical,
+                Metrics = [.. databases.Select(d => Of(policy, "ExpiryUnexplained", "Sum", d.Name))],
+                Expression = string.Join(" + ", databases.Select((_, i) => $"FILL(m{i + 1}, 0)")),
+                Comparison = "GreaterThanThreshold",
+                Threshold = 0,
+                PeriodSeconds = 24 * Hour,
+                Missing = "notBreaching",
+            };
+        }
+    }
+
+    private static IEnumerable<(DatabasePolicy[] Databases, string Suffix)> Parts(Policy policy) =>
+        policy.Databases.Chunk(MostMetrics).Select((databases, part) => (databases, part == 0 ? "" : $"-{part + 1}"));
 
     private static IEnumerable<AlarmSpec> Machinery(Names names, bool rotation)
     {
@@ -173,19 +230,19 @@ public static class AlarmCompiler
 
     private static IEnumerable<AlarmSpec> Copy(Names names, Policy policy, string copyBucket)
     {
-        var parts = policy.Databases.Chunk(MostMetrics).ToList();
-        for (var part = 0; part < parts.Count; part++)
+        foreach (var (databases, suffix) in Parts(policy))
         {
             yield return new AlarmSpec
             {
-                Name = part == 0 ? "copy-incomplete" : $"copy-incomplete-{part + 1}",
+                Name = $"copy-incomplete{suffix}",
                 Description = $"The copy has lacked a backup for more than {CopyHours} hours.",
                 Topic = AlarmTopic.Chat,
-                Metrics = [.. parts[part].Select(d => Of(policy, "S3SyncLag", "Maximum", d.Name))],
-                Expression = $"MAX([{string.Join(", ", parts[part].Select((_, i) => $"FILL(m{i + 1}, 0)"))}])",
+                Metrics = [.. databases.Select(d => Of(policy, "S3SyncLag", "Maximum", d.Name))],
+                Expression = $"MAX([{string.Join(", ", databases.Select((_, i) => $"FILL(m{i + 1}, 0)"))}])",
                 Comparison = "GreaterThanThreshold",
                 Threshold = CopyHours,
-                PeriodSeconds = Hour,
+                // Published once a day: within an hour the filling would close the alarm.
+                PeriodSeconds = 24 * Hour,
                 Missing = "ignore",
             };
         }

@@ -26,7 +26,9 @@ public static class Boundaries
                 "cloudtrail:DescribeTrails", "cloudtrail:LookupEvents", "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies",
             ], ["*"]),
             Deny("OwnTasksOnly", ["iam:PassRole"], ["*"]).When("StringNotEquals", "iam:PassedToService", "ecs-tasks.amazonaws.com"),
-            DenyOutside("OwnBucketsOnly", ["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectRetention"], $"{Names.BucketArn(names.Stem)}-*"),
+            DenyOutside("OwnBucketsOnly", ["s3:*"], $"{Names.BucketArn(names.Stem)}-*"),
+            Deny("OwnSecretsOnly", ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"], ["*"])
+                .When("StringNotEquals", $"aws:ResourceTag/{Grants.StackTag}", names.Stem),
             DenyOutside("OwnRolesOnly", ["iam:PassRole"], names.RoleArn($"{names.Stem}-*")),
             DenyOutside("OwnFunctionsOnly", ["lambda:InvokeFunction"], names.FunctionArn($"{names.Stem}-*")),
         ];

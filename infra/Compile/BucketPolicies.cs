@@ -18,7 +18,8 @@ public static class BucketPolicies
         "s3:PutAccelerateConfiguration", "s3:PutIntelligentTieringConfiguration",
     ];
 
-    public static IEnumerable<Statement> Vault(Names names, Policy policy, IReadOnlyList<string> administrators, string keyArn)
+    /// <param name="keyArns">The vault's key and, with a key per database, theirs: who may use which is said by their own policies.</param>
+    public static IEnumerable<Statement> Vault(Names names, Policy policy, IReadOnlyList<string> administrators, IReadOnlyList<string> keyArns)
     {
         ArgumentNullException.ThrowIfNull(names);
         ArgumentNullException.ThrowIfNull(policy);
@@ -30,7 +31,7 @@ public static class BucketPolicies
             .. Doors(bucket, names.Account),
             // An upload without these headers takes the bucket's default, which is the key. IfExists would not do: on a missing key it is true, and denies.
             Other("KmsOnly", ["s3:PutObject"], objects, "s3:x-amz-server-side-encryption", "aws:kms"),
-            Other("OurKeyOnly", ["s3:PutObject"], objects, "s3:x-amz-server-side-encryption-aws-kms-key-id", keyArn),
+            Other("OurKeyOnly", ["s3:PutObject"], objects, "s3:x-amz-server-side-encryption-aws-kms-key-id", keyArns),
             Deny("NoCustomerKeys", ["s3:PutObject"], objects).ToEverybody().When("Null", "s3:x-amz-server-side-encryption-customer-algorithm", "false"),
             // Parts of an upload carry no condition; its completion does.
             Deny("WriteOnce", ["s3:PutObject"], [$"{bucket}/{names.Root}*"]).ToEverybody()
@@ -41,6 +42,10 @@ public static class BucketPolicies
             Deny("ExpireByPrunerOnly", ["s3:PutObjectTagging", "s3:PutObject"], objects).ToEverybody()
                 .When("StringEquals", "s3:RequestObjectTag/backup", "expired")
                 .When("ArnNotLike", "aws:PrincipalArn", [names.RoleArn(names.Role("pruner")), .. Exempt(names, administrators)]),
+            // The street of tags, for everybody: pending → committed → expired. Back to pending, or to no tag and then to pending, the rule for dead runs would remove
+            // a backup whatever its tier's age. The same tag again is allowed: the answer to the first request may have been lost.
+            Street("CommittedStaysSo", objects, names, administrators, "committed", "committed", "expired"),
+            Street("ExpiredStaysSo", objects, names, administrators, "expired", "expired"),
             .. Locks(names, policy, bucket),
         ];
     }
@@ -111,8 +116,12 @@ public static class BucketPolicies
         [names.RoleArn(names.Role("vault-admin")), names.RootArn, .. administrators];
 
     /// <summary>Refuses a header that is there and says something else.</summary>
-    private static Statement Other(string sid, IReadOnlyList<string> actions, IReadOnlyList<string> objects, string key, string value) =>
-        Deny(sid, actions, objects).ToEverybody().When("Null", key, "false").When("StringNotEquals", key, value);
+    private static Statement Other(string sid, IReadOnlyList<string> actions, IReadOnlyList<string> objects, string key, params IReadOnlyList<string> values) =>
+        Deny(sid, actions, objects).ToEverybody().When("Null", key, "false").When("StringNotEquals", key, values);
+
+    private static Statement Street(string sid, IReadOnlyList<string> objects, Names names, IReadOnlyList<string> administrators, string from, params IReadOnlyList<string> to) =>
+        Deny(sid, ["s3:PutObjectTagging"], objects).ToEverybody().When("StringEquals", "s3:ExistingObjectTag/backup", from)
+            .When("StringNotEquals", "s3:RequestObjectTag/backup", to).When("ArnNotLike", "aws:PrincipalArn", Exempt(names, administrators));
 
     private static IEnumerable<Statement> Doors(string bucket, params string[] accounts)
     {

@@ -30,7 +30,7 @@ public static class CiPolicies
             // Pulumi locks the state for a preview too.
             Allow("LockState", ["s3:PutObject", "s3:DeleteObject"], [$"{Names.BucketArn(state.Bucket)}/.pulumi/locks/*"]),
             Allow("StateKey", ["kms:Decrypt", "kms:Encrypt"], [state.KeyArn]),
-            See(),
+            .. See(names),
             Deny("NoPasswords", ["secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"], ["*"]),
             Deny("NoBackups", ["s3:GetObject*"], [$"{Names.BucketArn(names.VaultBucket)}/*", $"{Names.BucketArn(names.TrailBucket)}/*"]),
         ];
@@ -44,7 +44,7 @@ public static class CiPolicies
         [
             Allow("State", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket"], [Names.BucketArn(state.Bucket), $"{Names.BucketArn(state.Bucket)}/*"]),
             Allow("StateKey", ["kms:Decrypt", "kms:Encrypt"], [state.KeyArn]),
-            See(),
+            .. See(names),
             Allow("Policy", ["s3:PutObject", "s3:PutObjectTagging", "s3:GetObject", "s3:GetObjectTagging"], [$"{Names.BucketArn(names.ConfigBucket)}/policy/*"]),
             Allow("Roles",
                 ["iam:CreateRole", "iam:DeleteRole", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary",
@@ -55,12 +55,7 @@ public static class CiPolicies
             [
                 "lambda:*", "logs:*", "scheduler:*", "sqs:*", "sns:*", "events:*", "cloudwatch:*", "ecs:*", "ecr:*",
             ],
-            [
-                names.FunctionArn($"{names.Stem}-*"), names.LogArn($"/aws/lambda/{names.Stem}-*"), names.LogArn(names.TaskLogGroup), names.Arn("scheduler", $"schedule-group/{names.ScheduleGroup}"),
-                names.Arn("scheduler", $"schedule/{names.ScheduleGroup}/*"), names.QueueArn, names.Arn("sns", $"{names.Stem}-*"), names.RuleArn($"{names.Stem}-*"),
-                names.AlarmArn($"{names.Stem}-*"), $"arn:aws:cloudwatch::{names.Account}:dashboard/{names.DashboardName}", names.ClusterArn, names.TaskArn($"{names.Stem}-*"),
-                names.Arn("ecr", $"repository/{names.Repository}"),
-            ]),
+            Own(names)),
             Allow("Secrets", ["secretsmanager:CreateSecret", "secretsmanager:UpdateSecret", "secretsmanager:TagResource", "secretsmanager:RotateSecret", "secretsmanager:CancelRotateSecret", "secretsmanager:PutResourcePolicy"],
                     [names.Arn("secretsmanager", "secret:*")])
                 .When("StringEquals", $"aws:ResourceTag/{Grants.StackTag}", names.Stem),
@@ -73,13 +68,33 @@ public static class CiPolicies
         ];
     }
 
-    /// <summary>What a preview compares with: descriptions, never contents. Most of these actions know no resource.</summary>
-    private static Statement See() => Allow("See",
+    /// <summary>What runs, by name.</summary>
+    private static IReadOnlyList<string> Own(Names names) =>
     [
-        "s3:GetBucket*", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:GetEncryptionConfiguration", "s3:GetObjectTagging", "s3:ListBucket",
-        "kms:DescribeKey", "kms:GetKey*", "kms:List*", "iam:Get*", "iam:List*", "lambda:Get*", "lambda:List*", "logs:Describe*", "logs:List*",
-        "scheduler:Get*", "scheduler:List*", "sqs:Get*", "sqs:List*", "sns:Get*", "sns:List*", "events:Describe*", "events:List*", "cloudwatch:Describe*", "cloudwatch:Get*",
-        "cloudwatch:List*", "cloudtrail:Describe*", "cloudtrail:Get*", "cloudtrail:List*", "ecs:Describe*", "ecs:List*", "ecr:Describe*", "ecr:Get*", "ecr:List*", "ec2:Describe*",
-        "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "budgets:View*", "budgets:List*", "chatbot:Describe*",
-    ], ["*"]);
+        // Tags of a log group are asked for without the ":*" that its other actions have.
+        names.FunctionArn($"{names.Stem}-*"), names.Arn("logs", $"log-group:/aws/lambda/{names.Stem}-*"), names.Arn("logs", $"log-group:{names.TaskLogGroup}*"), names.Arn("scheduler", $"schedule-group/{names.ScheduleGroup}"),
+        names.Arn("scheduler", $"schedule/{names.ScheduleGroup}/*"), names.QueueArn, names.Arn("sns", $"{names.Stem}-*"), names.RuleArn($"{names.Stem}-*"),
+        names.AlarmArn($"{names.Stem}-*"), $"arn:aws:cloudwatch::{names.Account}:dashboard/{names.DashboardName}", names.ClusterArn, names.TaskArn($"{names.Stem}-*"),
+        names.Arn("ecr", $"repository/{names.Repository}"),
+    ];
+
+    /// <summary>
+    /// What a preview compares with: descriptions, never contents. Variables of functions, subscribers of topics and inputs of schedules may hold other people's secrets:
+    /// those of this stack only. The rest knows no resource, or shows no value.
+    /// </summary>
+    private static IEnumerable<Statement> See(Names names) =>
+    [
+        Allow("SeeOwn",
+        [
+            "lambda:Get*", "lambda:List*", "scheduler:Get*", "scheduler:List*", "sqs:Get*", "sqs:List*", "sns:Get*", "sns:List*", "events:Describe*", "events:List*",
+            "logs:List*", "cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource", "ecs:DescribeClusters", "ecr:Describe*", "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:List*",
+        ], Own(names)),
+        Allow("See",
+        [
+            "s3:GetBucket*", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:GetEncryptionConfiguration", "s3:GetObjectTagging", "s3:ListBucket",
+            "kms:DescribeKey", "kms:GetKey*", "kms:List*", "iam:Get*", "iam:List*", "logs:Describe*", "cloudwatch:DescribeAlarms", "cloudtrail:Describe*", "cloudtrail:Get*", "cloudtrail:List*",
+            "ecs:DescribeTaskDefinition", "ec2:Describe*", "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "budgets:View*", "budgets:List*", "chatbot:Describe*",
+            "ecr:GetAuthorizationToken",
+        ], ["*"]),
+    ];
 }

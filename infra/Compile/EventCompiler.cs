@@ -1,3 +1,5 @@
+using Backup.Core.Model;
+
 namespace Backup.Infra.Compile;
 
 /// <summary>Events of the account that concern the vault. Most are management events, which any trail of the account delivers to EventBridge.</summary>
@@ -51,6 +53,24 @@ public static class EventCompiler
         // Counted by the alarm too-many-expired; it tells nobody by itself.
         rules.Add(new("expiry-tags", "The pruner's tags.", By(names, ["PutObjectTagging"], "pruner"), null));
         return rules;
+    }
+
+    /// <summary>Each manifest that a lifecycle rule hides, for Watch, which looks for the tombstone behind it. Lifecycle is in no trail.</summary>
+    public static EventSpec Expiries(Names names)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        return new("expiries", "Manifests that a lifecycle rule removed.", JsonText.Of(new Dictionary<string, object>
+        {
+            ["source"] = new[] { "aws.s3" },
+            ["detail-type"] = new[] { "Object Deleted" },
+            ["detail"] = new Dictionary<string, object>
+            {
+                ["bucket"] = new { name = new[] { names.VaultBucket } },
+                ["object"] = new { key = new[] { new { suffix = $"/{VaultKeys.ManifestName}" } } },
+                ["reason"] = new[] { "Lifecycle Expiration" },
+                ["deletion-type"] = new[] { "Delete Marker Created" },
+            },
+        }), null);
     }
 
     private static string Call(string source, string service, string[] events, object? parameters)

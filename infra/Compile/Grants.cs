@@ -2,8 +2,8 @@ using static Backup.Infra.Compile.Statement;
 
 namespace Backup.Infra.Compile;
 
-/// <summary>What AWS made up and policies must name: the vault's key, and the ARN of each database's secret by the database's name.</summary>
-public sealed record Made(string KeyArn, IReadOnlyDictionary<string, string> SecretArns);
+/// <summary>What AWS made up and policies must name: the vault's key, and by the database's name the ARN of each secret and, with a key per database, of each key.</summary>
+public sealed record Made(string KeyArn, IReadOnlyDictionary<string, string> SecretArns, IReadOnlyDictionary<string, string> DatabaseKeyArns);
 
 /// <summary>Statements that several roles share.</summary>
 internal static class Grants
@@ -26,10 +26,19 @@ internal static class Grants
     /// <summary>S3 knows no prefix condition for this action. It shows keys of unfinished uploads, no content.</summary>
     public static Statement ListUploads(Names names) => Allow("ListUploads", ["s3:ListBucketMultipartUploads"], [Names.BucketArn(names.VaultBucket)]);
 
-    public static Statement Key(Names names, string keyArn, params IReadOnlyList<string> actions) =>
-        Allow("Key", actions, [keyArn])
-            .When("StringEquals", "kms:ViaService", $"s3.{names.Region}.amazonaws.com")
-            .When("StringEquals", "kms:EncryptionContext:aws:s3:arn", Names.BucketArn(names.VaultBucket));
+    public static Statement Key(Names names, string keyArn, params IReadOnlyList<string> actions) => OfVault(names, Allow("Key", actions, [keyArn]));
+
+    /// <summary>The database's own key, where there is one.</summary>
+    public static IEnumerable<Statement> OwnKey(Names names, Made made, string database, params IReadOnlyList<string> actions) =>
+        made.DatabaseKeyArns.TryGetValue(database, out var own) ? [OfVault(names, Allow("OwnKey", actions, [own]))] : [];
+
+    /// <summary>Every database's key, by the stack's tag: a list would outgrow the policy with many databases.</summary>
+    public static IEnumerable<Statement> DatabaseKeys(Names names, Made made, params IReadOnlyList<string> actions) => made.DatabaseKeyArns.Count == 0 ? [] :
+        [OfVault(names, Allow("DatabaseKeys", actions, [names.Arn("kms", "key/*")]).When("StringEquals", $"aws:ResourceTag/{StackTag}", names.Stem))];
+
+    private static Statement OfVault(Names names, Statement statement) => statement
+        .When("StringEquals", "kms:ViaService", $"s3.{names.Region}.amazonaws.com")
+        .When("StringEquals", "kms:EncryptionContext:aws:s3:arn", Names.BucketArn(names.VaultBucket));
 
     public static Statement Policy(Names names) => Allow("ReadPolicy", ["s3:GetObject"], [$"{Names.BucketArn(names.ConfigBucket)}/policy/*"]);
 

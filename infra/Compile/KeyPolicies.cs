@@ -31,6 +31,21 @@ public static class KeyPolicies
         ];
     }
 
+    /// <summary>Key of one database's backups: ending it ends all of them at once, wherever in the vault they lie.</summary>
+    public static IEnumerable<Statement> Database(Names names, string database, IReadOnlyList<string> administrators)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        string[] writers = [names.RoleArn(names.Writer(database))];
+        string[] readers = [names.RoleArn(names.Drill(database)), .. new[] { "watch", "pruner", "restore-operator" }.Select(r => names.RoleArn(names.Role(r)))];
+        return
+        [
+            .. Administration(names, administrators),
+            Use("Writers", names.VaultBucket, [names.RootArn], writers, "kms:GenerateDataKey", "kms:Decrypt"),
+            Use("Readers", names.VaultBucket, [names.RootArn], readers, "kms:Decrypt"),
+            OnlyUsers([.. writers, .. readers]),
+        ];
+    }
+
     /// <summary>Key of a copy. In a second account nobody reads daily, so its administrators are who would restore from it.</summary>
     /// <param name="sourceAccount">The main stack's account; the copy's own for <c>copy: region</c>.</param>
     public static IEnumerable<Statement> Copy(Names names, IReadOnlyList<string> administrators, string sourceAccount)

@@ -19,6 +19,7 @@ public static class PeoplePolicies
             Grants.Tag("TagEvidence", Grants.Everything(names, "audit/*"), "pending", "committed"),
             Grants.List(names, ["", $"{names.Root}*"]),
             Grants.Key(names, made.KeyArn, "kms:Decrypt", "kms:GenerateDataKey"),
+            .. Grants.DatabaseKeys(names, made, "kms:Decrypt"),
             Grants.Policy(names),
             Allow("StartByHand", ["lambda:InvokeFunction"], [names.FunctionArn($"{names.Stem}-dump-*"), names.FunctionArn($"{names.Stem}-verify-*")]),
             Allow("SeeLogs", ["logs:FilterLogEvents", "logs:GetLogEvents", "logs:DescribeLogStreams"], [names.LogArn($"/aws/lambda/{names.Stem}-*"), names.LogArn(names.TaskLogGroup)]),
@@ -57,6 +58,8 @@ public static class PeoplePolicies
         [
             Allow("Buckets", ["s3:*"], [.. Buckets(names).SelectMany(b => new[] { Names.BucketArn(b), $"{Names.BucketArn(b)}/*" })]),
             Allow("Keys", ["kms:*"], [made.KeyArn]),
+            .. made.DatabaseKeyArns.Count == 0 ? Array.Empty<Statement>()
+                : [Allow("DatabaseKeys", ["kms:*"], [names.Arn("kms", "key/*")]).When("StringEquals", $"aws:ResourceTag/{Grants.StackTag}", names.Stem)],
             Allow("Trail", ["cloudtrail:*"], [names.TrailArn]),
             Allow("Boundaries", ["iam:CreatePolicyVersion", "iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListPolicyVersions", "iam:TagPolicy"],
                 [names.PolicyArn(names.Boundary), names.PolicyArn(names.CiBoundary)]),

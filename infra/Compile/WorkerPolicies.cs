@@ -22,14 +22,13 @@ public static class WorkerPolicies
         [
             Allow("Write", ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObjectRetention"], [.. own, .. audit]),
             Grants.Tag("TagNew", [.. own, .. audit], "pending", "committed"),
-            Deny("CommittedStaysSo", ["s3:PutObjectTagging"], [$"{Names.BucketArn(names.VaultBucket)}/*"])
-                .When("StringEquals", "s3:ExistingObjectTag/backup", "committed", "expired"),
             // Manifests, locks, results, tombstones: facts about backups. Artifacts end in .zst or .gpg.
             Allow("ReadFacts", ["s3:GetObject", "s3:GetObjectVersion"], [.. Grants.OfDatabase(names, database.Name, "*.json"), .. audit]),
             Deny("NoProofNoEnd", ["s3:PutObject"], Grants.Objects(names, [$"{names.Root}*/results/*", $"{names.Root}*/expired.json"])),
             Grants.List(names, Prefixes(names, database)),
             Grants.ListUploads(names),
             Grants.Key(names, made.KeyArn, "kms:GenerateDataKey", "kms:Decrypt"),
+            .. Grants.OwnKey(names, made, database.Name, "kms:GenerateDataKey", "kms:Decrypt"),
             Allow("ReadSecret", ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], [made.SecretArns[database.Name]]),
             .. database.Runner == Runner.Lambda ? [] : Grants.HandOver(names, names.Task("dump", database.Name), names.Writer(database.Name)),
             .. Common(names, Names.LogGroup(names.Function("dump", database.Name)), Names.LogGroup(names.Function("incremental", database.Name)), names.TaskLogGroup),
@@ -51,6 +50,7 @@ public static class WorkerPolicies
             Grants.Tag("TagNew", [.. results, .. audit], "pending", "committed"),
             Grants.List(names, Prefixes(names, database)),
             Grants.Key(names, made.KeyArn, "kms:GenerateDataKey", "kms:Decrypt"),
+            .. Grants.OwnKey(names, made, database.Name, "kms:Decrypt"),
             .. fargate ? Grants.HandOver(names, names.Task("drill", database.Name), names.Drill(database.Name)) : [],
             .. Common(names, Names.LogGroup(names.Function("verify", database.Name)), names.TaskLogGroup),
         ];
@@ -74,6 +74,7 @@ public static class WorkerPolicies
             Grants.List(names, [$"{names.Root}*"]),
             .. copy,
             Grants.Key(names, made.KeyArn, "kms:GenerateDataKey", "kms:Decrypt"),
+            .. Grants.DatabaseKeys(names, made, "kms:Decrypt"),
             // The tag stands for a list that would outgrow the policy with many databases. Describing shows no value.
             Allow("SecretsHaveValues", ["secretsmanager:DescribeSecret"], [names.Arn("secretsmanager", "secret:*")])
                 .When("StringEquals", $"aws:ResourceTag/{Grants.StackTag}", names.Stem),
@@ -98,6 +99,7 @@ public static class WorkerPolicies
             Grants.Tag("Expire", Grants.Everything(names), "expired"),
             Grants.List(names, [$"{names.Root}*"]),
             Grants.Key(names, made.KeyArn, "kms:GenerateDataKey", "kms:Decrypt"),
+            .. Grants.DatabaseKeys(names, made, "kms:Decrypt"),
             .. Common(names, Names.LogGroup(names.Function("prune", null))),
         ];
     }

@@ -12,6 +12,9 @@ public sealed class KeysArgs
     /// <summary>False in the second account, where there are copies only.</summary>
     public bool Vault { get; init; } = true;
 
+    /// <summary>Names of the databases whose backups get a key of their own.</summary>
+    public IReadOnlyList<string> Databases { get; init; } = [];
+
     /// <summary>Where copies lie, when they lie in this account: a plain key, since S3 gains nothing from a multi-Region one.</summary>
     public string? CopyRegion { get; init; }
 
@@ -25,23 +28,33 @@ public sealed class Keys : ComponentResource
     private const int DeletionDays = 30;
     private const int RotationDays = 365;
 
+    private readonly string _name;
+    private readonly string _stem;
+
     public Keys(string name, KeysArgs args, ComponentResourceOptions? options = null) : base("backup:infra:Keys", name, options)
     {
         ArgumentNullException.ThrowIfNull(args);
         var (names, administrators) = (args.Names, args.Administrators);
-        if (args.Vault) Vault = One(name, "vault", names.Alias, "Backups", KeyPolicies.Vault(names, administrators), null);
+        (_name, _stem) = (name, names.Stem);
+        if (args.Vault) Vault = One("vault", names.Alias, "Backups", KeyPolicies.Vault(names, administrators), null);
         if (args.CopyRegion is { } region)
-            Copy = One(name, "copy", names.Alias, "Copies of backups", KeyPolicies.Copy(names, administrators, args.SourceAccount), region);
-        RegisterOutputs(new Dictionary<string, object?> { ["vault"] = Vault?.Arn, ["copy"] = Copy?.Arn });
+            Copy = One("copy", names.Alias, "Copies of backups", KeyPolicies.Copy(names, administrators, args.SourceAccount), region);
+        var own = args.Databases.Select(d => One(Names.Database(d), $"{names.Alias}-{Names.Database(d)}", $"Backups of {d}", KeyPolicies.Database(names, d, administrators), null)
+            .Arn.Apply(arn => (Database: d, Arn: arn)));
+        DatabaseArns = Output.All(own).Apply(keys => (IReadOnlyDictionary<string, string>)keys.ToDictionary(k => k.Database, k => k.Arn));
+        RegisterOutputs(new Dictionary<string, object?> { ["vault"] = Vault?.Arn, ["copy"] = Copy?.Arn, ["databases"] = DatabaseArns.Apply(k => k.Count) });
     }
+
+    /// <summary>By the database's name.</summary>
+    public Output<IReadOnlyDictionary<string, string>> DatabaseArns { get; }
 
     public Key? Vault { get; }
 
     public Key? Copy { get; }
 
-    private Key One(string name, string what, string alias, string description, IEnumerable<Statement> policy, string? region)
+    private Key One(string what, string alias, string description, IEnumerable<Statement> policy, string? region)
     {
-        var key = new Key($"{name}-{what}", new KeyArgs
+        var key = new Key($"{_name}-{what}", new KeyArgs
         {
             Description = description,
             Policy = PolicyDocument.Write(policy),
@@ -49,8 +62,10 @@ public sealed class Keys : ComponentResource
             RotationPeriodInDays = RotationDays,
             DeletionWindowInDays = DeletionDays,
             Region = region!,
+            // The provider's default tags say it too; policies go by it, so it must not depend on them.
+            Tags = { { Grants.StackTag, _stem } },
         }, Options.Guarded(this));
-        _ = new Pulumi.Aws.Kms.Alias($"{name}-{what}-alias", new AliasArgs { Name = alias, TargetKeyId = key.KeyId, Region = region! }, Options.Guarded(this));
+        _ = new Pulumi.Aws.Kms.Alias($"{_name}-{what}-alias", new AliasArgs { Name = alias, TargetKeyId = key.KeyId, Region = region! }, Options.Guarded(this));
         return key;
     }
 }

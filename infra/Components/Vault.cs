@@ -14,6 +14,9 @@ public sealed class VaultArgs
     public required PolicyBundle Bundle { get; init; }
     public required IReadOnlyList<string> Administrators { get; init; }
     public required Output<string> KeyArn { get; init; }
+
+    /// <summary>By the database's name; empty without a key per database.</summary>
+    public required Output<IReadOnlyDictionary<string, string>> DatabaseKeyArns { get; init; }
     public VaultReplication? Replication { get; init; }
 }
 
@@ -24,7 +27,7 @@ public sealed record VaultReplication(Output<string> RoleArn, Input<string> Buck
 public sealed class Vault : ComponentResource
 {
     /// <summary>Everything is locked this long from its first byte: time to notice a run that died before it set the full date.</summary>
-    private const int FirstLockDays = 7;
+    public const int FirstLockDays = 7;
 
     public Vault(string name, VaultArgs args, ComponentResourceOptions? options = null) : base("backup:infra:Vault", name, options)
     {
@@ -33,8 +36,11 @@ public sealed class Vault : ComponentResource
         var vault = new SafeBucket($"{name}-bucket", names.VaultBucket, args.KeyArn, policy.Lock != LockMode.None, null, this);
         if (policy.Lock != LockMode.None) vault.Lock(Words.Of(policy.Lock).ToUpperInvariant(), FirstLockDays);
         vault.Lifecycle(LifecycleCompiler.Rules(policy));
+        // S3 then tells EventBridge of every expiry; nobody else does.
+        vault.Add(new BucketNotification($"{name}-bucket-notification", new BucketNotificationArgs { Bucket = vault.Bucket.Id, Eventbridge = true }, Options.Guarded(this)));
         if (args.Replication is { } replication) vault.Add(Replicate(name, vault, replication));
-        vault.Policy(args.KeyArn.Apply(key => PolicyDocument.Write(BucketPolicies.Vault(names, policy, args.Administrators, key))));
+        vault.Policy(Output.Tuple(args.KeyArn, args.DatabaseKeyArns)
+            .Apply(t => PolicyDocument.Write(BucketPolicies.Vault(names, policy, args.Administrators, [t.Item1, .. t.Item2.Values.Order(StringComparer.Ordinal)]))));
         Bucket = vault.Bucket;
 
         var config = new SafeBucket($"{name}-config", names.ConfigBucket, null, objectLock: false, null, this);

@@ -2,6 +2,7 @@ using Backup.Infra.Compile;
 using Backup.Infra.Settings;
 using Pulumi;
 using Pulumi.Aws.CloudWatch;
+using Pulumi.Aws.CloudWatch.Inputs;
 using Pulumi.Aws.Ecs;
 using Pulumi.Aws.Lambda;
 using Pulumi.Aws.Lambda.Inputs;
@@ -18,6 +19,9 @@ public sealed class WorkersArgs
     public required Vault Vault { get; init; }
     public required PolicyBundle Bundle { get; init; }
     public required Output<string> ImageUri { get; init; }
+
+    /// <summary>By the database's name; null without a key per database.</summary>
+    public Output<IReadOnlyDictionary<string, string>>? DatabaseKeyArns { get; init; }
 
     /// <summary>Null when nothing is handed over to Fargate.</summary>
     public Place? Place { get; init; }
@@ -52,6 +56,7 @@ public sealed class Workers : ComponentResource
         _ = new QueuePolicy($"{name}-failed-policy", new QueuePolicyArgs { QueueUrl = Queue.Url, Policy = PolicyDocument.Write(ServicePolicies.Queue(names)) }, Options.Of(this));
 
         foreach (var function in FunctionCompiler.Functions(names, policy, args.Settings.RotationMonths is not null)) Add(function);
+        Expiries();
         var tasks = FunctionCompiler.Tasks(names, policy);
         if (tasks.Count > 0 && args.Place is not null) AddTasks(tasks);
         RegisterOutputs(new Dictionary<string, object?> { ["queue"] = Queue.Url, ["functions"] = _functions.Keys.Order(StringComparer.Ordinal).ToArray() });
@@ -100,6 +105,9 @@ public sealed class Workers : ComponentResource
         yield return (FunctionContract.PolicyBucket, _args.Names.ConfigBucket);
         yield return (FunctionContract.PolicyKey, _args.Bundle.Key);
         yield return (FunctionContract.PolicySha256, _args.Bundle.Sha256);
+        yield return (FunctionContract.Environment, _args.Settings.Policy.Environment);
+        if (spec is { Verb: FunctionContract.Dump or FunctionContract.Incremental, Database: { } keyed } && _args.DatabaseKeyArns is { } keys)
+            yield return (FunctionContract.KmsKey, keys.Apply(k => k[keyed]));
         if (spec.Database is { } database) yield return (FunctionContract.Database, database);
         if (spec.Task is { } task && _args.Place is { } place)
         {
@@ -115,6 +123,34 @@ public sealed class Workers : ComponentResource
         yield return (FunctionContract.TestAlarm, $"{_args.Names.Stem}-test-page");
         if (_args.CopyBucket is { } copy) yield return (FunctionContract.CopyBucket, copy);
         foreach (var (variable, url) in _args.NotifyUrls) yield return (variable, url);
+    }
+
+    private void Expiries()
+    {
+        var spec = EventCompiler.Expiries(_args.Names);
+        var watch = _functions[_args.Names.Function("watch", null)];
+        var rule = new EventRule($"{_name}-{spec.Name}", new EventRuleArgs
+        {
+            Name = $"{_args.Names.Stem}-{spec.Name}",
+            Description = spec.Description,
+            EventPattern = spec.Pattern,
+            State = "ENABLED",
+        }, Options.Of(this));
+        _ = new Permission($"{_name}-{spec.Name}-permission", new PermissionArgs
+        {
+            Action = "lambda:InvokeFunction",
+            Function = watch.Name,
+            Principal = "events.amazonaws.com",
+            SourceArn = rule.Arn,
+            SourceAccount = _args.Names.Account,
+        }, Options.Of(this));
+        _ = new EventTarget($"{_name}-{spec.Name}-target", new EventTargetArgs
+        {
+            Rule = rule.Name,
+            Arn = watch.Arn,
+            InputTransformer = new EventTargetInputTransformerArgs { InputPaths = { { "key", "$.detail.object.key" } }, InputTemplate = FunctionContract.ExpiryEvent },
+            DeadLetterConfig = new EventTargetDeadLetterConfigArgs { Arn = Queue.Arn },
+        }, Options.Of(this));
     }
 
     private void AddTasks(IReadOnlyList<TaskSpec> tasks)
@@ -138,14 +174,15 @@ public sealed class Workers : ComponentResource
                 RuntimePlatform = new EcsInputs.TaskDefinitionRuntimePlatformArgs { CpuArchitecture = "ARM64", OperatingSystemFamily = "LINUX" },
                 ExecutionRoleArn = _args.Identity.Arn("execution"),
                 TaskRoleArn = _args.Identity.Arn(task.Role),
-                ContainerDefinitions = _args.ImageUri.Apply(image => Container(task, image)),
+                ContainerDefinitions = Output.Tuple(_args.ImageUri, _args.DatabaseKeyArns ?? Output.Create<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>()))
+                    .Apply(t => Container(task, t.Item1, task.Verb == FunctionContract.Dump ? t.Item2.GetValueOrDefault(task.Database) : null)),
             };
             if (task.DiskGibibytes is { } disk) args.EphemeralStorage = new EcsInputs.TaskDefinitionEphemeralStorageArgs { SizeInGib = disk };
             _ = new TaskDefinition($"{_name}-{task.Family[(names.Stem.Length + 1)..]}-task", args, Options.Of(this, log, _args.Identity.Ready(task.Role), _args.Identity.Ready("execution")));
         }
     }
 
-    private string Container(TaskSpec task, string image) => JsonText.Of(new[]
+    private string Container(TaskSpec task, string image, string? key) => JsonText.Of(new[]
     {
         new
         {
@@ -155,14 +192,16 @@ public sealed class Workers : ComponentResource
             user = "1000",
             entryPoint = new[] { FunctionContract.TaskEntryPoint },
             stopTimeout = StopSeconds,
-            environment = new (string Name, string Value)[]
+            environment = new (string Name, string? Value)[]
             {
                 (FunctionContract.Handler, task.Verb),
                 (FunctionContract.PolicyBucket, _args.Names.ConfigBucket),
                 (FunctionContract.PolicyKey, _args.Bundle.Key),
                 (FunctionContract.PolicySha256, _args.Bundle.Sha256),
+                (FunctionContract.Environment, _args.Settings.Policy.Environment),
                 (FunctionContract.Database, task.Database),
-            }.Select(v => new { name = v.Name, value = v.Value }).ToArray(),
+                (FunctionContract.KmsKey, key),
+            }.Where(v => v.Value is not null).Select(v => new { name = v.Name, value = v.Value }).ToArray(),
             logConfiguration = new
             {
                 logDriver = "awslogs",

@@ -33,6 +33,14 @@ internal sealed class ConfigReader(ConfigValue value, List<Finding> problems)
         return fallback;
     }
 
+    public bool Flag(string key)
+    {
+        if (value(key) is not { } text) return false;
+        if (bool.TryParse(text, out var flag)) return flag;
+        Add($"backup:{key}", $"\"{text}\" is neither true nor false", "write true or false");
+        return false;
+    }
+
     public int? Whole(string key, int min, int max)
     {
         if (value(key) is not { } text) return null;

@@ -1,6 +1,7 @@
 using Backup.Core.Model;
 using Backup.Core.Policies;
 using Backup.Infra.Compile;
+using Backup.Infra.Components;
 
 namespace Backup.Infra.Settings;
 
@@ -23,6 +24,9 @@ internal static class Contradictions
         if (policy.Vault is not null) config.Add("vault", "is set, and here Pulumi makes the bucket", "remove vault from the policy");
         if (settings.Role == StackRole.Copy) return;
         CopyOf(config, settings, policy);
+        Locks(config, policy);
+        if (settings.KeyPerDatabase && policy.Copy != CopyMode.None)
+            config.Add("backup:keyPerDatabase", $"is true, and the policy says copy: {Words.Of(policy.Copy)}: the copy lies under one key of its own, so ending a database's key would not erase its backups", "remove one of the two");
         Secret(config, settings, "notify.pagerDuty", policy.Notify.PagerDutyVariable, "pagerduty");
         Secret(config, settings, "notify.slack", policy.Notify.SlackVariable, "slack");
         Secret(config, settings, "notify.heartbeat", policy.Notify.HeartbeatVariable, "heartbeat");
@@ -70,6 +74,18 @@ internal static class Contradictions
         else if (policy.Copy == CopyMode.Region && settings.Copy.Region == settings.Region)
         {
             config.Add("backup:copy.region", "is this very region", "name another region");
+        }
+    }
+
+    /// <summary>The bucket locks everything from its first byte; a lock that outlives its tier hides an expired backup that is still stored and paid for.</summary>
+    private static void Locks(ConfigReader config, Policy policy)
+    {
+        if (policy.Lock == LockMode.None) return;
+        foreach (var (tier, span) in policy.Retention?.Keep ?? new Dictionary<Tier, CalendarSpan>())
+        {
+            if (span.ShortestDays > Vault.FirstLockDays) continue;
+            config.Add("lock", $"is {Words.Of(policy.Lock)}, which locks every object for {Vault.FirstLockDays} days from its first byte, and retention.{Words.Of(tier)} ends after {span}",
+                $"keep {Words.Of(tier)} at least {Vault.FirstLockDays + 1}d, or write lock: none");
         }
     }
 

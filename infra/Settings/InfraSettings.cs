@@ -56,6 +56,9 @@ public sealed record InfraSettings
     /// <summary>repository@sha256:…, or null: Pulumi builds it.</summary>
     public string? Image { get; init; }
 
+    /// <summary>Each database's backups lie under a key of their own, so that ending the key erases them all.</summary>
+    public bool KeyPerDatabase { get; init; }
+
     /// <summary>Null: a minimal network is made.</summary>
     public NetworkSettings? Network { get; init; }
     public TrailMode Trail { get; init; }
@@ -75,6 +78,12 @@ public sealed record InfraSettings
 
     /// <summary>Which of pagerduty, slack, heartbeat are set as secrets.</summary>
     public required IReadOnlySet<string> Secrets { get; init; }
+
+    /// <summary>What works and is rarely meant; printed by `pulumi preview` and `up`.</summary>
+    public IReadOnlyList<string> Warnings => Network is { PublicIp: false }
+        ? ["backup:network.publicIp is false: tasks leave through what these subnets route to. A NAT gateway costs 33 USD a month and 0.045 USD per GB, which is 168 USD for 100 GB a day; "
+            + "public subnets with publicIp: true cost nothing, and nothing can come in"]
+        : [];
 
     public Names Names => new(Policy.Project, Policy.Environment, Account, Region);
 }

@@ -48,6 +48,7 @@ public static partial class SettingsReader
                 config.Checked(at("bucket"), Bucket(), "write the bucket of the Pulumi state") is { } bucket
                 && config.Checked(at("keyArn"), KeyArn(), "write the ARN of the key of the secrets provider") is { } key ? new StateSettings(bucket, key) : null),
             Image = config.Text("image", Digest(), "write repository@sha256: and 64 hexadecimal digits: a tag may change under a running function"),
+            KeyPerDatabase = config.Flag("keyPerDatabase"),
             Network = Network(config),
             Trail = config.Word("trail", TrailMode.None),
             Budget = config.Whole("budget", 1, 1_000_000),

@@ -38,7 +38,7 @@ internal static class GoldenText
             case ImmutableArray<object> list:
                 for (var i = 0; i < list.Length; i++) Write(text, $"{key}[{i}]", list[i], depth);
                 break;
-            case string json when json.StartsWith('{') || json.StartsWith('['):
+            case string json when key != "inputTemplate" && (json.StartsWith('{') || json.StartsWith('[')):
                 text.AppendLine(CultureInfo.InvariantCulture, $"{indent}{key}:");
                 Document(text, json, indent + "  ");
                 break;

@@ -118,6 +118,7 @@ public sealed class Graph
                 "aws:iam/openIdConnectProvider:OpenIdConnectProvider" => $"arn:aws:iam::{account}:oidc-provider/token.actions.githubusercontent.com",
                 "aws:secretsmanager/secret:Secret" => $"arn:aws:secretsmanager:{region}:{account}:secret:{name}-AbCdEf",
                 "aws:lambda/function:Function" => $"arn:aws:lambda:{region}:{account}:function:{name}",
+                "aws:cloudwatch/eventRule:EventRule" => $"arn:aws:events:{region}:{account}:rule/{name}",
                 "aws:sqs/queue:Queue" => $"arn:aws:sqs:{region}:{account}:{name}",
                 "aws:sns/topic:Topic" => $"arn:aws:sns:{region}:{account}:{name}",
                 _ => $"arn:aws:other:{region}:{account}:{name}",

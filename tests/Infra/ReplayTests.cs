@@ -6,42 +6,58 @@ using Backup.Infra.Settings;
 
 namespace Backup.Infra.Tests;
 
-/// <summary>Every document of a stack against the real API models (replay.py says how), and an end where moto or botocore refuses one.</summary>
-public sealed class ReplayTests
+/// <summary>Every document of every stack against the real API models (replay.py says how), and an end where moto or botocore refuses one.</summary>
+public sealed class ReplayTests(Replayed replayed) : IClassFixture<Replayed>
 {
+    public static TheoryData<string> Names => [.. Stacks.All];
+
     [Theory]
-    [InlineData("prod")]
-    [InlineData("staging")]
-    [InlineData("copy")]
-    public async Task Every_registered_document_is_accepted_by_the_API_models(string stack)
+    [MemberData(nameof(Names))]
+    public void Every_registered_document_is_accepted_by_the_API_models(string stack)
     {
-        var settings = stack switch { "prod" => Stacks.Prod(), "staging" => Stacks.Staging(), _ => Stacks.Copy() };
-        var (exit, output) = await ReplayAsync(settings, _ => { });
-        Assert.True(exit == 0, output);
+        var answer = replayed.Of(stack);
+        Assert.Null((string?)answer["refused"]);
         string[] wanted = stack == "copy"
-            ? ["s3:PutBucketPolicy 1", "s3:PutObjectLockConfiguration 1", "s3:PutBucketLifecycleConfiguration 1", "kms:CreateKey 1"]
-            : ["s3:PutBucketPolicy", "s3:PutBucketLifecycleConfiguration", "iam:PutRolePolicy", "kms:CreateKey", "scheduler:CreateSchedule", "cloudwatch:PutMetricAlarm", "cloudwatch:PutDashboard"];
-        Assert.All(wanted, call => Assert.Contains($"called {call}", output, StringComparison.Ordinal));
+            ? ["s3:PutBucketPolicy", "s3:PutObjectLockConfiguration", "s3:PutBucketLifecycleConfiguration", "kms:CreateKey"]
+            : ["s3:PutBucketPolicy", "s3:PutBucketLifecycleConfiguration", "s3:PutBucketNotificationConfiguration", "iam:PutRolePolicy", "kms:CreateKey", "scheduler:CreateSchedule",
+                "cloudwatch:PutMetricAlarm", "cloudwatch:PutDashboard", "events:PutRule", "sns:CreateTopic", "secretsmanager:CreateSecret", .. stack == "prod" ? ["cloudtrail:CreateTrail", "s3:PutBucketReplication"] : (string[])[]];
+        Assert.All(wanted, call => Assert.True((int?)answer["called"]![call] > 0, call));
+    }
+
+    /// <summary>infra/README.md says which documents only botocore's models have judged, because moto has no such call or wants what a test lacks.</summary>
+    [Fact]
+    public void What_is_only_validated_is_listed()
+    {
+        var readme = File.ReadAllText(Path.Combine(Stacks.Root, "infra", "README.md"));
+        var calls = Stacks.All.SelectMany(s => replayed.Of(s)["validated"]!.AsObject().Select(v => v.Key)).Distinct();
+        Assert.All(calls, c => Assert.Contains($"`{c}`", readme, StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task A_wrong_field_is_refused()
+    public void A_wrong_field_is_refused() => Assert.Contains("schedules-watch", (string?)replayed.Of(Replayed.Wrong)["refused"], StringComparison.Ordinal);
+}
+
+/// <summary>All stacks, and one with a mistake, in one run of the script.</summary>
+public sealed class Replayed : IAsyncLifetime
+{
+    public const string Wrong = "wrong";
+
+    private JsonNode _answers = new JsonObject();
+
+    public JsonNode Of(string stack) => _answers[stack]!;
+
+    public async ValueTask InitializeAsync()
     {
-        var (exit, output) = await ReplayAsync(Stacks.Staging(), graph =>
-        {
-            var schedule = graph["resources"]!.AsArray().First(r => (string)r!["name"]! == "schedules-watch")!;
-            schedule["inputs"]!["flexibleTimeWindow"]!["mode"] = "SOMETIMES";
-        });
-        Assert.NotEqual(0, exit);
-        Assert.Contains("schedules-watch", output, StringComparison.Ordinal);
+        var graphs = new JsonObject();
+        foreach (var stack in Stacks.All) graphs[stack] = GraphFile.Of(await Stacks.GraphAsync(stack), Stacks.Settings(stack));
+        graphs[Wrong] = GraphFile.Of(await Stacks.GraphAsync("staging"), Stacks.Settings("staging"));
+        graphs[Wrong]!["resources"]!.AsArray().First(r => (string)r!["name"]! == "schedules-watch")!["inputs"]!["flexibleTimeWindow"]!["mode"] = "SOMETIMES";
+        var (exit, output) = await Tool.RunAsync("python3", [Path.Combine(Stacks.Root, "tests", "Infra", "replay.py")], graphs.ToJsonString());
+        Assert.True(exit == 0, output);
+        _answers = JsonNode.Parse(output.Split('\n').First(l => l.StartsWith('{')))!;
     }
 
-    private static async Task<(int Exit, string Output)> ReplayAsync(InfraSettings settings, Action<JsonNode> change)
-    {
-        var json = GraphFile.Of(await Graph.OfAsync(settings, Stacks.Root), settings);
-        change(json);
-        return await Tool.RunAsync("python3", [Path.Combine(Stacks.Root, "tests", "Infra", "replay.py")], json.ToJsonString());
-    }
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
 
 /// <summary>A graph as the scripts read it.</summary>

@@ -62,6 +62,34 @@ public sealed class SettingsTests
     }
 
     [Theory]
+    [InlineData("governance", "7d", true)]
+    [InlineData("compliance", "1w", true)]
+    [InlineData("governance", "8d", false)]
+    [InlineData("none", "3d", false)]
+    public void A_lock_that_outlives_a_tier_is_refused(string locked, string kept, bool refused)
+    {
+        var policy = $"{Policy}\nlock: {locked}\nretention: {{ daily: {kept}, weekly: 8w, monthly: 12mo }}\n";
+        if (!refused) Assert.Equal("shop", Stacks.WithPolicy(policy).Policy.Project);
+        else Assert.Contains($"(1) lock: is {locked}, which locks every object for 7 days from its first byte, and retention.daily ends after {kept} → keep daily at least 8d, or write lock: none",
+            Problems(policy, []), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_key_per_database_and_a_copy_under_one_key_exclude_each_other() => Assert.Contains("(1) backup:keyPerDatabase: is true, and the policy says copy: region",
+        Problems($"{Policy}\ncopy: region\n", new() { ["keyPerDatabase"] = "true", ["copy"] = """{"account": "111122223333", "region": "eu-west-1"}""" }), StringComparison.Ordinal);
+
+    [Fact]
+    public void Private_subnets_work_and_are_warned_of_with_what_a_gateway_costs()
+    {
+        static IReadOnlyList<string> Warnings(string publicIp) =>
+            Stacks.With(Policy, new Dictionary<string, string?> { ["network"] = $$"""{"subnets": ["subnet-1", "subnet-2"], "securityGroup": "sg-1", "publicIp": "{{publicIp}}"}""" }).Warnings;
+        Assert.Contains("33 USD a month", Assert.Single(Warnings("false")), StringComparison.Ordinal);
+        Assert.Empty(Warnings("true"));
+        Assert.Empty(Stacks.WithPolicy(Policy).Warnings);
+    }
+
+    [Theory]
+    [InlineData("keyPerDatabase", "perhaps", "backup:keyPerDatabase")]
     [InlineData("copy", """{"account": "111122223333", "region": "eu-west-1"}""", "backup:copy")]
     [InlineData("trail", "everything", "backup:trail")]
     [InlineData("budget", "-5", "backup:budget")]

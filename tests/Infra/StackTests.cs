@@ -5,20 +5,20 @@ namespace Backup.Infra.Tests;
 /// <summary>The stacks of the repository: what they make, exactly. `UPDATE_GOLDEN=1 dotnet test tests/Infra` writes Golden/*.txt anew; review the diff.</summary>
 public sealed class StackTests
 {
-    [Theory]
-    [InlineData("prod")]
-    [InlineData("staging")]
-    [InlineData("copy")]
-    public async Task A_stack_makes_exactly_what_its_reviewed_list_says(string stack) =>
-        Golden.Matches(stack, await Graph.OfAsync(stack switch { "prod" => Stacks.Prod(), "staging" => Stacks.Staging(), _ => Stacks.Copy() }, Stacks.Root));
+    public static TheoryData<string> All => [.. Stacks.All];
 
     [Theory]
     [InlineData("prod")]
     [InlineData("staging")]
     [InlineData("copy")]
+    [InlineData(Stacks.Keyed)]
+    public async Task A_stack_makes_exactly_what_its_reviewed_list_says(string stack) => Golden.Matches(stack, await Stacks.GraphAsync(stack));
+
+    [Theory]
+    [MemberData(nameof(All))]
     public async Task What_holds_or_guards_backups_is_protected_and_retained(string stack)
     {
-        var graph = await Graph.OfAsync(stack switch { "prod" => Stacks.Prod(), "staging" => Stacks.Staging(), _ => Stacks.Copy() }, Stacks.Root);
+        var graph = await Stacks.GraphAsync(stack);
         var guarded = graph.Resources.Where(r => (r.Type.StartsWith("aws:s3/", StringComparison.Ordinal) && !r.Type.Contains("bucketObjectv2", StringComparison.Ordinal))
             || r.Type.StartsWith("aws:kms/", StringComparison.Ordinal) || r.Type.StartsWith("aws:cloudtrail/", StringComparison.Ordinal)
             || r.Type.EndsWith("policy:Policy", StringComparison.Ordinal)).ToList();
@@ -32,7 +32,7 @@ public sealed class StackTests
     [Fact]
     public async Task Staging_is_smaller_by_its_policy_alone()
     {
-        var (prod, staging) = (await Graph.OfAsync(Stacks.Prod(), Stacks.Root), await Graph.OfAsync(Stacks.Staging(), Stacks.Root));
+        var (prod, staging) = (await Stacks.GraphAsync("prod"), await Stacks.GraphAsync("staging"));
         Assert.True(staging.Resources.Count < prod.Resources.Count * 2 / 3, $"{staging.Resources.Count} of {prod.Resources.Count}");
         Assert.Empty(staging.Of("Trail"));
         Assert.Empty(staging.Of("BucketObjectLockConfiguration"));
@@ -42,16 +42,44 @@ public sealed class StackTests
     }
 
     [Fact]
-    public async Task Twice_the_same_policy_is_twice_the_same_graph()
+    public async Task Twice_the_same_policy_is_twice_the_same_graph() =>
+        Assert.Equal(GoldenText.Of(await Stacks.GraphAsync("prod")), GoldenText.Of(await Graph.OfAsync(Stacks.Prod(), Stacks.Root)));
+
+    [Fact]
+    public async Task With_a_key_per_database_each_writer_knows_its_own_only_and_all_that_it_stores_lies_under_it()
     {
-        var first = GoldenText.Of(await Graph.OfAsync(Stacks.Prod(), Stacks.Root));
-        Assert.Equal(first, GoldenText.Of(await Graph.OfAsync(Stacks.Prod(), Stacks.Root)));
+        var graph = await Stacks.GraphAsync(Stacks.Keyed);
+        Assert.Equal(["keys-analytics", "keys-bloom", "keys-vault"], graph.Of("Key").Select(k => k.Name));
+        string Key(string database) => $"arn:aws:kms:eu-central-1:111122223333:key/keys-{database}";
+        foreach (var (database, other) in new[] { ("bloom", "analytics"), ("analytics", "bloom") })
+        {
+            Assert.Equal(Key(database), graph.One("Function", $"workers-dump-{database}").At("environment", "variables", FunctionContract.KmsKey));
+            Assert.Contains($"{{\"name\":\"{FunctionContract.KmsKey}\",\"value\":\"{Key(database)}\"}}", graph.One("TaskDefinition", $"workers-dump-{database}-task").Text("containerDefinitions"), StringComparison.Ordinal);
+            Assert.DoesNotContain(Key(other), graph.One("RolePolicy", $"identity-writer-{database}-policy").Text("policy"), StringComparison.Ordinal);
+            Assert.DoesNotContain($"writer-{other}", graph.One("Key", $"keys-{database}").Text("policy"), StringComparison.Ordinal);
+        }
+
+        Assert.Contains($"[\"{Key("vault")}\",\"{Key("analytics")}\",\"{Key("bloom")}\"]", graph.One("BucketPolicy", "vault-bucket-policy").Text("policy"), StringComparison.Ordinal);
+        Assert.All((await Stacks.GraphAsync("prod")).Of("Function"), f => Assert.Null(f.At("environment", "variables", FunctionContract.KmsKey)));
+    }
+
+    /// <summary>The state names nothing that a restore needs: what holds backups stays when the state is lost or destroyed, under names that follow from the policy.</summary>
+    [Fact]
+    public async Task Losing_the_state_loses_no_backup()
+    {
+        var graph = await Stacks.GraphAsync("prod");
+        string[] needed = ["aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:kms/alias:Alias", "aws:s3/bucketPolicy:BucketPolicy", "aws:s3/bucketVersioning:BucketVersioning"];
+        Assert.All(needed, type => Assert.Contains(graph.Resources, r => r.Type == type));
+        Assert.All(graph.Resources.Where(r => needed.Contains(r.Type)), r => Assert.True(r.Protect && r.Retain, r.Name));
+        // A second deployment into the same account meets the first one's names and stops; it never makes a second, empty vault.
+        Assert.Equal("backup-bloom-production-vault-111122223333", graph.One("Bucket", "vault-bucket").Text("bucket"));
+        Assert.Equal("alias/backup-bloom-production", graph.One("Alias", "keys-vault-alias").Text("name"));
     }
 
     [Fact]
     public async Task No_secret_value_is_in_the_graph_except_where_it_is_used()
     {
-        var graph = await Graph.OfAsync(Stacks.Prod(), Stacks.Root);
+        var graph = await Stacks.GraphAsync("prod");
         Assert.Empty(graph.Of("SecretVersion"));
         var holders = graph.Resources.Where(r => GoldenValues(r).Contains("https://example.com/", StringComparison.Ordinal)).Select(r => r.Name);
         Assert.Equal(["alarms-critical-pagerduty", "workers-watch"], holders.Order(StringComparer.Ordinal));
@@ -60,7 +88,7 @@ public sealed class StackTests
     [Fact]
     public async Task The_policy_document_is_under_its_own_hash_and_names_the_vault()
     {
-        var graph = await Graph.OfAsync(Stacks.Prod(), Stacks.Root);
+        var graph = await Stacks.GraphAsync("prod");
         var document = Assert.Single(graph.Of("BucketObjectv2"));
         var hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(document.Text("content"))));
         Assert.Equal($"policy/{hash}.json", document.Text("key"));

@@ -13,6 +13,55 @@ internal static class Stacks
 {
     public static string Root { get; } = FindRoot();
 
+    /// <summary>Production with a key per database, which a copy excludes.</summary>
+    public const string Keyed = "keyed";
+
+    private static readonly Dictionary<string, string[]> _strategies = new(StringComparer.Ordinal)
+    {
+        ["streamflow"] = ["slack"],
+        ["bloom"] = ["pagerduty", "slack", "heartbeat"],
+        ["lealta"] = ["slack"],
+        ["inventario"] = [],
+        ["autorenta"] = ["slack"],
+    };
+
+    private static readonly Dictionary<string, Graph> _graphs = new(StringComparer.Ordinal);
+
+    /// <summary>Of one policy each: the strategies in examples/.</summary>
+    public static IReadOnlyList<string> Strategies { get; } = [.. _strategies.Keys];
+
+    /// <summary>Every stack whose list is reviewed.</summary>
+    public static IReadOnlyList<string> All { get; } = ["prod", "staging", "copy", Keyed, .. Strategies];
+
+    /// <summary>Those that hold a vault, and what runs.</summary>
+    public static IReadOnlyList<string> Main { get; } = [.. All.Where(s => s != "copy")];
+
+    public static InfraSettings Settings(string stack) => stack switch
+    {
+        "prod" => Prod(),
+        "staging" => Staging(),
+        "copy" => Copy(),
+        Keyed => OwnKeys(),
+        _ => With(File.ReadAllText(Path.Combine(Root, "examples", $"{stack}.yaml")),
+            new Dictionary<string, string?> { ["copy"] = stack == "bloom" ? """{"account": "444455556666", "region": "eu-central-1"}""" : null }, _strategies[stack]),
+    };
+
+    /// <summary>Built once: nothing changes a graph.</summary>
+    public static async Task<Graph> GraphAsync(string stack)
+    {
+        if (!_graphs.TryGetValue(stack, out var graph)) _graphs[stack] = graph = await Graph.OfAsync(Settings(stack), _strategies.ContainsKey(stack) ? null : Root);
+        return graph;
+    }
+
+    private static InfraSettings OwnKeys()
+    {
+        var values = Values(File.ReadAllText(Path.Combine(Root, "Pulumi.prod.yaml")));
+        var policy = JsonNode.Parse(values["backup:policy"]!)!;
+        policy["copy"] = "none";
+        (values["backup:policy"], values["backup:copy"], values["backup:keyPerDatabase"]) = (policy.ToJsonString(), null, "true");
+        return SettingsReader.Read(key => values.GetValueOrDefault($"backup:{key}"), values["aws:region"], new HashSet<string> { "pagerduty", "slack", "heartbeat" }, Root);
+    }
+
     public static InfraSettings Prod() => Of("Pulumi.prod.yaml", "pagerduty", "slack", "heartbeat");
 
     public static InfraSettings Staging() => Of("Pulumi.staging.yaml", "slack");

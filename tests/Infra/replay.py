@@ -1,12 +1,14 @@
-"""Replays a stack's resources through boto3 against moto, so that botocore's service models judge every field.
+"""Replays stacks' resources through boto3 against moto, so that botocore's service models judge every field.
 
-Usage: replay.py GRAPH.json    (GRAPH.json: [{"type", "name", "inputs"}], inputs with the provider's names)
-Prints one line per API call kind. Ends with 1 and the sentence of the first refusal. What moto lacks is only validated against botocore's model, and said.
+Usage: replay.py GRAPHS.json    ({name: {"region", "resources": [{"type", "name", "inputs"}]}}, inputs with the provider's names)
+Prints {name: {"called": {…}, "validated": {…}, "refused": sentence or null}}: how often each API call was made, and what moto lacks and botocore's model alone has judged.
+One server for all stacks, empty before each.
 """
 import json
 import logging
 import sys
 from collections import Counter
+from urllib.request import Request, urlopen
 
 import boto3
 from botocore.config import Config
@@ -15,27 +17,31 @@ from moto.server import ThreadedMotoServer
 from apimodel import check, dimensions, pascal, query, whole
 
 CREDENTIALS = dict(aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="hunter2")
-COUNTS = Counter()
-ONLY_VALIDATED = Counter()
+CLIENTS = {}
 
 
 class Replay:
     def __init__(self, endpoint, region):
         self.endpoint, self.region = endpoint, region
+        self.called, self.validated = Counter(), Counter()
+
+    def client(self, service, region):
+        if (service, region) not in CLIENTS:
+            CLIENTS[service, region] = boto3.client(service, region_name=region, endpoint_url=self.endpoint,
+                                                    config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}), **CREDENTIALS)
+        return CLIENTS[service, region]
 
     def call(self, service, operation, region=None, **parameters):
         check(service, operation, parameters)
-        client = boto3.client(service, region_name=region or self.region, endpoint_url=self.endpoint,
-                              config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}), **CREDENTIALS)
-        method = client.meta.method_to_api_mapping
-        name = next(k for k, v in method.items() if v == operation)
+        client = self.client(service, region or self.region)
+        name = next(k for k, v in client.meta.method_to_api_mapping.items() if v == operation)
         answer = getattr(client, name)(**parameters)
-        COUNTS[f"{service}:{operation}"] += 1
+        self.called[f"{service}:{operation}"] += 1
         return answer
 
     def validate(self, service, operation, **parameters):
         check(service, operation, parameters)
-        ONLY_VALIDATED[f"{service}:{operation}"] += 1
+        self.validated[f"{service}:{operation}"] += 1
 
     # One method per resource type.
 
@@ -96,6 +102,10 @@ class Replay:
             made["Destination"]["EncryptionConfiguration"] = {"ReplicaKmsKeyID": key["ReplicaKmsKeyId"]}
             rules.append(made)
         self.call("s3", "PutBucketReplication", Bucket=i["bucket"], ReplicationConfiguration={"Role": i["role"], "Rules": rules})
+
+    def bucketNotification(self, i):
+        assert i["eventbridge"] is True, i
+        self.call("s3", "PutBucketNotificationConfiguration", Bucket=i["bucket"], NotificationConfiguration={"EventBridgeConfiguration": {}})
 
     def bucketPolicy(self, i):
         self.call("s3", "PutBucketPolicy", i.get("region"), Bucket=i["bucket"], Policy=i["policy"])
@@ -185,7 +195,16 @@ class Replay:
         self.validate("events", "TestEventPattern", EventPattern=i["eventPattern"], Event="{}")
 
     def eventTarget(self, i):
-        self.call("events", "PutTargets", Rule=i["rule"], Targets=[{"Id": "one", "Arn": i["arn"], "DeadLetterConfig": pascal(i["deadLetterConfig"])}])
+        target = {"Id": "one", "Arn": i["arn"], "DeadLetterConfig": pascal(i["deadLetterConfig"])}
+        if "inputTransformer" in i:
+            paths = i["inputTransformer"]["inputPaths"]
+            target["InputTransformer"] = {"InputPathsMap": paths, "InputTemplate": i["inputTransformer"]["inputTemplate"]}
+            # What EventBridge does: each variable becomes a JSON text.
+            filled = target["InputTransformer"]["InputTemplate"]
+            for name in paths:
+                filled = filled.replace(f"<{name}>", json.dumps("a/b.json"))
+            json.loads(filled)
+        self.call("events", "PutTargets", Rule=i["rule"], Targets=[target])
 
     def trail(self, i):
         self.call("cloudtrail", "CreateTrail", Name=i["name"], S3BucketName=i["s3BucketName"], EnableLogFileValidation=i["enableLogFileValidation"],
@@ -246,39 +265,42 @@ class Replay:
 # Shared by the network and by names; what is in no list is an error, so that nothing is left out silently.
 ORDER = ["key", "bucket", "bucketVersioning", "bucketOwnershipControls", "bucketPublicAccessBlock", "bucketServerSideEncryptionConfiguration",
          "bucketObjectLockConfiguration", "bucketLifecycleConfiguration", "policy", "role", "rolePolicy", "openIdConnectProvider", "bucketReplicationConfig",
-         "bucketObjectv2", "bucketPolicy", "secret", "queue", "queuePolicy", "topic", "topicPolicy", "topicSubscription", "trail", "repository", "lifecyclePolicy",
+         "bucketObjectv2", "bucketNotification", "bucketPolicy", "secret", "queue", "queuePolicy", "topic", "topicPolicy", "topicSubscription", "trail", "repository", "lifecyclePolicy",
          "cluster", "taskDefinition", "logGroup", "function", "functionEventInvokeConfig", "permission", "secretRotation", "scheduleGroup", "schedule",
          "metricAlarm", "eventRule", "eventTarget", "dashboard", "budget", "slackChannelConfiguration"]
 LEFT_OUT = {"alias": "named in key policies only", "image": "docker, not AWS", "defaultSecurityGroup": "network", "internetGateway": "network", "routeTable": "network",
             "routeTableAssociation": "network", "securityGroup": "network", "subnet": "network", "vpc": "network", "vpcEndpoint": "network"}
 
 
-def main(path):
-    with open(path, encoding="utf-8") as file:
-        graph = json.load(file)
+def replay(endpoint, graph):
     kinds = [(r["type"].split("/")[-1].split(":")[0] if "/" in r["type"] else r["type"].split(":")[-1].lower(), r) for r in graph["resources"]]
     unknown = {kind for kind, _ in kinds} - set(ORDER) - set(LEFT_OUT)
     if unknown:
         sys.exit(f"replay.py does not know {', '.join(sorted(unknown))}: add a method, or say why it is left out")
+    urlopen(Request(f"{endpoint}/moto-api/reset", method="POST")).close()
+    stack, refused = Replay(endpoint, graph["region"]), None
+    for kind, resource in sorted(kinds, key=lambda k: ORDER.index(k[0]) if k[0] in ORDER else -1):
+        if kind in LEFT_OUT:
+            continue
+        try:
+            getattr(stack, kind)(whole(resource["inputs"]))
+        except Exception as error:  # the first refusal is shown with the resource that it is about
+            refused = f"{resource['type']} {resource['name']}: {type(error).__name__}: {error}"
+            break
+    return {"called": stack.called, "validated": stack.validated, "refused": refused}
+
+
+def main(path):
+    with open(path, encoding="utf-8") as file:
+        graphs = json.load(file)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
-        replay = Replay(f"http://{host}:{port}", graph["region"])
-        for kind, resource in sorted(kinds, key=lambda k: ORDER.index(k[0]) if k[0] in ORDER else -1):
-            if kind in LEFT_OUT:
-                continue
-            try:
-                getattr(replay, kind)(whole(resource["inputs"]))
-            except Exception as error:  # every refusal is shown with the resource that it is about
-                sys.exit(f"{resource['type']} {resource['name']}: {type(error).__name__}: {error}")
+        print(json.dumps({name: replay(f"http://{host}:{port}", graph) for name, graph in graphs.items()}))
     finally:
         server.stop()
-    for call, count in sorted(COUNTS.items()):
-        print(f"called {call} {count}")
-    for call, count in sorted(ONLY_VALIDATED.items()):
-        print(f"validated {call} {count}")
 
 
 if __name__ == "__main__":

@@ -20,11 +20,12 @@ public sealed class Deployment : IAsyncDisposable
     private readonly MemoryStream _log = new();
     private readonly ServiceProvider _services;
 
-    private Deployment(CloudFixture cloud, string environment, string vaultBucket, string secret, string taskDefinition, IReadOnlyDictionary<string, string> variables, TimeProvider clock)
+    private Deployment(CloudFixture cloud, string environment, string vaultBucket, string configBucket, string secret, string taskDefinition, IReadOnlyDictionary<string, string> variables, TimeProvider clock)
     {
         _cloud = cloud;
         Environment = environment;
         VaultBucket = vaultBucket;
+        ConfigBucket = configBucket;
         Secret = secret;
         TaskDefinition = taskDefinition;
         Variables = variables;
@@ -43,6 +44,7 @@ public sealed class Deployment : IAsyncDisposable
 
     public string Environment { get; }
     public string VaultBucket { get; }
+    public string ConfigBucket { get; }
     public string Secret { get; }
     public string TaskDefinition { get; }
     public MachineEnvironment Machine { get; }
@@ -80,6 +82,7 @@ public sealed class Deployment : IAsyncDisposable
             [Settings.PolicyBucketVariable] = config,
             [Settings.PolicyKeyVariable] = $"policy/{hash}.json",
             [Settings.PolicySha256Variable] = hash,
+            [Settings.EnvironmentVariable] = environment,
             [Settings.ClusterVariable] = CloudFixture.Cluster,
             [Settings.TaskDefinitionVariable] = family,
             [Settings.SubnetsVariable] = "subnet-1,subnet-2",
@@ -87,7 +90,7 @@ public sealed class Deployment : IAsyncDisposable
             [Settings.AssignPublicIpVariable] = "true",
         };
         foreach (var (name, value) in more ?? []) variables[name] = value;
-        return new Deployment(cloud, environment, vault, secret, family, variables, clock ?? TimeProvider.System);
+        return new Deployment(cloud, environment, vault, config, secret, family, variables, clock ?? TimeProvider.System);
     }
 
     public static JsonElement Json(string text)

@@ -85,6 +85,55 @@ public sealed class DumpTests(PostgresFixture postgres, CloudFixture cloud)
     }
 
     [Fact]
+    public async Task A_policy_that_cannot_be_read_counts_as_a_failure_of_the_databases_own_functions()
+    {
+        var broken = new Dictionary<string, string> { [Settings.PolicyKeyVariable] = "policy/gone.json", [Settings.DatabaseVariable] = Deployment.Database };
+        await using var deployed = await Deployment.MakeAsync(cloud, "postgres://nobody@127.0.0.1:1/none", more: broken);
+
+        Assert.Equal("vault.missing", (await deployed.DumpAsync(Deployment.Scheduled())).Error?.Code);
+        Assert.Equal("vault.missing", (await deployed.Functions.Incremental(Deployment.Json("""{"database":"shop"}"""), Deployment.Context())).Error?.Code);
+        var drill = await deployed.Functions.Verify(Deployment.Json("""{"database":"shop","level":"restore","scheduledTime":"2026-03-01T09:00:00Z"}"""), Deployment.Context());
+        Assert.Equal("vault.missing", drill.Error?.Code);
+        foreach (var metric in (string[])["BackupSuccess", "IncrementalSuccess", "DrillSuccess"]) Assert.Equal([0], await deployed.MetricAsync(metric));
+
+        await deployed.DumpAsync("""{"database":"other","kind":"manual"}"""); // nobody's backup has failed
+        Assert.Empty(await cloud.MetricAsync("BackupSuccess", deployed.Environment, "other"));
+    }
+
+    [Fact]
+    public async Task With_a_key_per_database_everything_that_a_run_stores_lies_under_it()
+    {
+        const string Key = "arn:aws:kms:eu-central-1:123456789012:key/shop";
+        await using var source = await postgres.CreateDatabaseAsync();
+        await using var deployed = await Deployment.MakeAsync(cloud, source.Url, more: new Dictionary<string, string> { [Settings.KmsKeyVariable] = Key });
+
+        Assert.Equal(DumpResult.Committed, (await deployed.DumpAsync(Deployment.Scheduled())).Outcome);
+
+        var keys = await deployed.RemainsAsync();
+        Assert.NotEmpty(keys);
+        foreach (var key in keys) Assert.Equal(Key, (await cloud.Moto.Client.GetObjectMetadataAsync(deployed.VaultBucket, key, Cancel)).ServerSideEncryptionKeyManagementServiceKeyId);
+    }
+
+    [Fact]
+    public async Task The_bucket_alone_is_enough_for_a_restore_when_policy_secret_and_functions_are_lost()
+    {
+        await using var source = await postgres.CreateDatabaseAsync();
+        await using var target = await postgres.CreateDatabaseAsync();
+        await Database.SqlAsync(source.Url, "CREATE TABLE orders AS SELECT i, 'x' AS note FROM generate_series(1, 500) i");
+        await using var deployed = await Deployment.MakeAsync(cloud, source.Url);
+        Assert.Equal(DumpResult.Committed, (await deployed.DumpAsync(Deployment.Scheduled())).Outcome);
+        var config = await cloud.Moto.Client.ListObjectsV2Async(new() { BucketName = deployed.ConfigBucket }, Cancel);
+        foreach (var item in config.S3Objects) await cloud.Moto.Client.DeleteObjectAsync(deployed.ConfigBucket, item.Key, Cancel);
+        using (var secrets = cloud.Secrets) await secrets.DeleteSecretAsync(new() { SecretId = deployed.Secret, ForceDeleteWithoutRecovery = true }, Cancel);
+
+        await using var restore = ChildProcess.Start(typeof(Cli.Program).Assembly.Location, cloud.Variables, null,
+            "restore", "latest", "--vault", $"s3://{deployed.VaultBucket}", "--database", Deployment.Database, "--target", target.Url);
+
+        Assert.True(await restore.ExitAsync() == 0, restore.Output + restore.Error);
+        Assert.Equal(500, await Database.ScalarAsync<long>(target.Url, "SELECT count(*) FROM orders"));
+    }
+
+    [Fact]
     public async Task A_function_of_one_database_refuses_another_and_an_empty_secret_says_how_to_fill_it()
     {
         await using var deployed = await Deployment.MakeAsync(cloud, url: null, more: new Dictionary<string, string> { [Settings.DatabaseVariable] = "other" });

@@ -70,6 +70,8 @@ public sealed class OtherHandlerTests(PostgresFixture postgres, CloudFixture clo
         Assert.Equal((WatchResult.AtRisk, 0), (before.Outcome, heart.Beats));
         Assert.Empty(before.Did!);
         Assert.Contains(before.Databases!.Single().Findings, f => f.Code == "backup.none");
+        Assert.Equal([1], await deployed.MetricAsync("WatchCritical"));
+        Assert.Empty(await deployed.MetricAsync("WatchTouched")); // judged once a day
 
         await deployed.DumpAsync(Deployment.Scheduled(LastTwoOClock()));
         var after = await deployed.Functions.Watch(Deployment.Json("""{"kind":"hourly","scheduledTime":"2026-03-01T00:00:00Z"}"""), Deployment.Context());
@@ -79,6 +81,27 @@ public sealed class OtherHandlerTests(PostgresFixture postgres, CloudFixture clo
         Assert.InRange(Assert.Single(await deployed.MetricAsync("BackupAge")), 0, 1);
         var state = (await metrics.DescribeAlarmsAsync(new DescribeAlarmsRequest { AlarmNames = [alarm] }, Cancel)).MetricAlarms.Single().StateValue;
         Assert.Equal("ALARM", state.Value);
+        Assert.Equal((1, 0), ((await deployed.MetricAsync("WatchCritical")).Sum(), Assert.Single(await deployed.MetricAsync("WatchTouched"))));
+    }
+
+    [Fact]
+    public async Task An_expiry_without_a_tombstone_is_told_at_once_and_one_with_it_is_not()
+    {
+        await using var source = await postgres.CreateDatabaseAsync();
+        await using var deployed = await Deployment.MakeAsync(cloud, source.Url);
+        await deployed.DumpAsync(Deployment.Scheduled());
+        var prefix = (await deployed.BackupsAsync()).Single().Prefix;
+        await cloud.Moto.Client.DeleteObjectAsync(deployed.VaultBucket, $"{prefix}manifest.json", Cancel); // as lifecycle does: a delete marker
+        Task<WatchResult> Tell(string key) => deployed.Functions.Watch(Deployment.Json($$"""{"kind":"expiry","key":"{{key}}"}"""), Deployment.Context());
+
+        var unexplained = await Tell($"{prefix}manifest.json");
+        Assert.Equal((WatchResult.AtRisk, "expiry.unexplained"), (unexplained.Outcome, unexplained.Findings!.Single().Code));
+        Assert.Equal([1], await deployed.MetricAsync("ExpiryUnexplained"));
+
+        await cloud.Moto.Client.PutObjectAsync(new Amazon.S3.Model.PutObjectRequest { BucketName = deployed.VaultBucket, Key = $"{prefix}expired.json", ContentBody = "{}" }, Cancel);
+        Assert.Equal(WatchResult.Safe, (await Tell($"{prefix}manifest.json")).Outcome);
+        Assert.Equal(1, (await deployed.MetricAsync("ExpiryUnexplained")).Sum());
+        Assert.Equal("usage", (await Tell("something/else.json")).Error?.Code);
     }
 
     [Fact]
@@ -94,6 +117,7 @@ public sealed class OtherHandlerTests(PostgresFixture postgres, CloudFixture clo
         var real = await deployed.Functions.Prune(Deployment.Json("""{"database":"shop"}"""), Deployment.Context());
         Assert.Equal((PruneResult.Done, 0), (real.Outcome, real.Databases!.Single().Expired)); // the last one is never ended
         Assert.Equal([0], await deployed.MetricAsync("PruneExpired"));
+        Assert.Equal([1], await deployed.MetricAsync("PruneSuccess"));
 
         await using var without = await Deployment.MakeAsync(cloud, source.Url);
         var refused = await without.Functions.Prune(Deployment.Json("{}"), Deployment.Context());

@@ -84,6 +84,15 @@ internal sealed class RotationScene : IAsyncDisposable
         }
     }
 
+    /// <summary>The first half of finishSecret.</summary>
+    public async Task MoveCurrentAsync(string token)
+    {
+        using var client = _cloud.Secrets;
+        var versions = (await client.DescribeSecretAsync(new DescribeSecretRequest { SecretId = Deployed.Secret }, Cancel)).VersionIdsToStages;
+        var current = versions.Single(v => v.Value.Contains("AWSCURRENT")).Key;
+        await client.UpdateSecretVersionStageAsync(new UpdateSecretVersionStageRequest { SecretId = Deployed.Secret, VersionStage = "AWSCURRENT", MoveToVersionId = token, RemoveFromVersionId = current }, Cancel);
+    }
+
     public static async Task<bool> WorksAsync(string? url)
     {
         try

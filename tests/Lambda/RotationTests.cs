@@ -91,6 +91,57 @@ public sealed class RotationTests(PostgresFixture postgres, CloudFixture cloud)
         Assert.True(await Log(await scene.ValueAsync("AWSCURRENT")));
     }
 
+    /// <summary>After which step a rotation stops, and what comes next: its own repeat, as Secrets Manager does it, or a new rotation, as after a cancelled one.</summary>
+    private static readonly (string Last, string Next)[] _stops =
+    [
+        ("createSecret", "its repeat"), ("createSecret", "a new rotation"), ("createSecret", "two new rotations"),
+        ("setSecret", "its repeat"), ("setSecret", "a new rotation"), ("setSecret", "two new rotations"),
+        ("testSecret that fails", "its repeat"), ("testSecret that fails", "a new rotation"), ("testSecret that fails", "two new rotations"),
+        ("testSecret", "its repeat"), ("testSecret", "a new rotation"),
+        ("finishSecret, half", "its repeat"),
+    ];
+
+    [Fact]
+    public async Task A_rotation_that_stops_anywhere_is_ended_by_its_repeat_or_by_the_next_one_without_sql_by_hand()
+    {
+        await using var scene = await RotationScene.MakeAsync(postgres, cloud);
+        await scene.SeedAsync();
+        foreach (var (last, next) in _stops)
+        {
+            var before = await scene.ValueAsync("AWSCURRENT");
+            var token = await scene.BeginAsync();
+            await RunUntilAsync(scene, token, last);
+            for (var more = next switch { "its repeat" => 0, "a new rotation" => 1, _ => 2 }; more > 0; more--)
+            {
+                token = await scene.BeginAsync();
+                if (more > 1) await RunUntilAsync(scene, token, "setSecret");
+            }
+
+            foreach (var step in _steps) await scene.StepAsync(step, token);
+
+            var (current, previous) = (await scene.ValueAsync("AWSCURRENT"), await scene.ValueAsync("AWSPREVIOUS"));
+            Assert.True(current != before && previous == before, $"{last}, then {next}: the roles did not take turns");
+            Assert.True(await Log(current) && await Log(previous), $"{last}, then {next}: a login does not work");
+        }
+    }
+
+    [Fact]
+    public async Task A_password_that_somebody_replaced_by_hand_never_comes_back()
+    {
+        await using var scene = await RotationScene.MakeAsync(postgres, cloud);
+        await scene.SeedAsync();
+        var token = await scene.BeginAsync();
+        await RunUntilAsync(scene, token, "setSecret");
+        var leaked = await scene.ValueAsync("AWSPENDING");
+        await Database.SqlAsync(scene.AdminUrl, $"ALTER ROLE \"{scene.Role}_clone\" PASSWORD 'second'");
+
+        var next = await scene.BeginAsync();
+        foreach (var step in _steps) await scene.StepAsync(step, next);
+
+        Assert.NotEqual(leaked, await scene.ValueAsync("AWSCURRENT"));
+        Assert.False(await Log(leaked));
+    }
+
     [Fact]
     public async Task Trying_the_function_out_tests_the_current_login_and_changes_nothing()
     {
@@ -139,6 +190,26 @@ public sealed class RotationTests(PostgresFixture postgres, CloudFixture cloud)
         var other = await Assert.ThrowsAsync<BackupException>(() => scene.StoreAsync(false, scene.Url(scene.Role, "first"), scene.Url("somebody", "second")));
         Assert.Contains($"must be {scene.Role}_clone", other.NextStep, StringComparison.Ordinal);
         Assert.Null(await scene.ValueAsync("AWSCURRENT"));
+    }
+
+    private static async Task RunUntilAsync(RotationScene scene, string token, string last)
+    {
+        foreach (var step in _steps.Take(Array.IndexOf(_steps, last.Split([' ', ','])[0]))) await scene.StepAsync(step, token);
+        if (last == "testSecret that fails")
+        {
+            var role = RotationScene.User(await scene.ValueAsync("AWSPENDING"));
+            await Database.SqlAsync(scene.AdminUrl, $"REVOKE pg_read_all_data FROM \"{role}\"");
+            await Assert.ThrowsAsync<InvalidOperationException>(() => scene.StepAsync("testSecret", token));
+            await Database.SqlAsync(scene.AdminUrl, $"GRANT pg_read_all_data TO \"{role}\"");
+        }
+        else if (last == "finishSecret, half")
+        {
+            await scene.MoveCurrentAsync(token);
+        }
+        else
+        {
+            await scene.StepAsync(last, token);
+        }
     }
 
     private static Task<bool> Log(string? url) => RotationScene.WorksAsync(url);

@@ -67,6 +67,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode LockExpiring = Watch("lock.expiring", Severity.Warning, NoticeRoute.Chat, "the newest backup's lock ends soon");
     public static readonly FindingCode ObjectHidden = Watch("object.hidden", Severity.Critical, NoticeRoute.Page, "an object of a backup is hidden by a delete marker");
     public static readonly FindingCode ObjectOverwritten = Watch("object.overwritten", Severity.Critical, NoticeRoute.Page, "an object of a backup has more than one version");
+    public static readonly FindingCode ExpiryUnexplained = Watch("expiry.unexplained", Severity.Critical, NoticeRoute.Page, "the bucket removed a backup that no prune had ended");
     public static readonly FindingCode ObjectOrphaned = Watch("object.orphaned", Severity.Info, NoticeRoute.Chat, "objects of attempts that never became a backup");
     public static readonly FindingCode ObjectUnknown = Watch("object.unknown", Severity.Warning, NoticeRoute.Chat, "objects that this program did not write");
     public static readonly FindingCode IncrementLate = Watch("increment.late", Severity.Critical, NoticeRoute.Page, "a critical table's rows are copied less often than asked");
@@ -127,7 +128,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     [
         VaultUnreachable, BackupNone, BackupOld, BackupMissed, BackupUnreadable, BackupIncomplete, BackupHidden, BackupFuture, BackupUnexpected, DatabaseUnknown,
         SizeLearning, SizeDeviation, TableShrunk, TableVanished, TableAppeared, VerifyFailed, DrillFailed, DrillInconclusive, DrillOverdue, ProofNone,
-        LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ObjectOrphaned, ObjectUnknown, IncrementLate, CopyBehind, CopyUnreachable,
+        LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ExpiryUnexplained, ObjectOrphaned, ObjectUnknown, IncrementLate, CopyBehind, CopyUnreachable,
         BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers,
         QuestionFailed, QuestionNotRun, IncrementFull, IncrementWatermark, IncrementDeletes, IncrementNoTable, IncrementForeignKey, IncrementNewer, IncrementPartition, IncrementColumns,
         PruneNotRemoved, ToolNewer,

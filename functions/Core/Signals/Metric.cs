@@ -27,15 +27,22 @@ public sealed record MetricName(string Name, MetricUnit Unit, string Meaning)
     public static readonly MetricName S3SyncLag = new("S3SyncLag", MetricUnit.None, "hours since the oldest backup that the copy lacks was stored");
     public static readonly MetricName DrillSuccess = new("DrillSuccess", MetricUnit.Count, "1 after PASS, 0 after FAIL and COULD NOT VERIFY");
     public static readonly MetricName DrillDuration = new("DrillDuration", MetricUnit.Seconds, "of the restore and its checks");
+    public static readonly MetricName DrillAge = new("DrillAge", MetricUnit.None, "hours since the newest drill that passed");
     public static readonly MetricName IncrementalSuccess = new("IncrementalSuccess", MetricUnit.Count, "1 after a committed increment, 0 after a failure");
     public static readonly MetricName IncrementalAge = new("IncrementalAge", MetricUnit.None, "hours since the rows of critical tables were copied");
     public static readonly MetricName PruneExpired = new("PruneExpired", MetricUnit.Count, "backups that retention expired");
+    public static readonly MetricName PruneSuccess = new("PruneSuccess", MetricUnit.Count, "1 after retention was carried out, 0 after a failure");
     public static readonly MetricName RotationSuccess = new("RotationSuccess", MetricUnit.Count, "1 after a rotated credential, 0 after a failure");
+    public static readonly MetricName WatchCritical = new("WatchCritical", MetricUnit.Count, "critical findings that somebody is woken for, without WatchTouched");
+    public static readonly MetricName WatchShrunk = new("WatchShrunk", MetricUnit.Count, "critical findings that are mailed: tables that shrank or vanished");
+    public static readonly MetricName WatchTouched = new("WatchTouched", MetricUnit.Count, "objects that were hidden or stored over; sent only by a watch that looked at versions");
+    public static readonly MetricName ExpiryUnexplained = new("ExpiryUnexplained", MetricUnit.Count, "manifests that lifecycle removed without a tombstone");
 
     public static IReadOnlyList<MetricName> All { get; } =
     [
         BackupSuccess, BackupSize, BackupRawSize, BackupRows, BackupDuration, BackupSizeDeviation, BackupAge, S3SyncErrors, S3SyncLag, DrillSuccess,
-        DrillDuration, IncrementalSuccess, IncrementalAge, PruneExpired, RotationSuccess,
+        DrillDuration, DrillAge, IncrementalSuccess, IncrementalAge, PruneExpired, PruneSuccess, RotationSuccess, WatchCritical, WatchShrunk, WatchTouched,
+        ExpiryUnexplained,
     ];
 }
 

@@ -15,6 +15,9 @@ public sealed class SecretStore(IAmazonSecretsManager client, MachineEnvironment
     public const string Previous = "AWSPREVIOUS";
     public const string Pending = "AWSPENDING";
 
+    /// <summary>Of our own: the last login that a rotation made. Secrets Manager forgets versions without a label, and a new rotation takes AWSPENDING away.</summary>
+    public const string Latest = "BACKUP_LATEST";
+
     /// <summary>How to log in to a database of the policy.</summary>
     public async Task<ConnectionTarget> ConnectionAsync(DatabasePolicy database, CancellationToken cancel)
     {
@@ -51,7 +54,7 @@ public sealed class SecretStore(IAmazonSecretsManager client, MachineEnvironment
 
     /// <summary>Repeatable: the token is the version's id, and one that has a value keeps it.</summary>
     public Task PutPendingAsync(string secret, string token, string value, CancellationToken cancel) => MapAsync(secret, "secretsmanager:PutSecretValue",
-        () => client.PutSecretValueAsync(new PutSecretValueRequest { SecretId = secret, ClientRequestToken = token, SecretString = value, VersionStages = [Pending] }, cancel));
+        () => client.PutSecretValueAsync(new PutSecretValueRequest { SecretId = secret, ClientRequestToken = token, SecretString = value, VersionStages = [Pending, Latest] }, cancel));
 
     /// <summary>Takes a stage away from one version (or from none) and gives it to another (or to none).</summary>
     public Task MoveAsync(string secret, string stage, string? from, string? to, CancellationToken cancel) => MapAsync(secret, "secretsmanager:UpdateSecretVersionStage",

@@ -6,8 +6,11 @@ namespace Backup.Lambda.Events;
 /// <summary>Judge everything that the policy protects.</summary>
 public sealed record WatchEvent
 {
-    /// <summary>hourly, or daily for all that the first watch of a day does. hourly when it is not said.</summary>
+    /// <summary>hourly, daily for all that the first watch of a day does, or expiry. hourly when it is not said.</summary>
     public string? Kind { get; init; }
+
+    /// <summary>Of kind expiry: the manifest that a lifecycle rule has just removed.</summary>
+    public string? Key { get; init; }
 
     /// <summary>The schedule's own time; the present time when it is not said.</summary>
     public string? ScheduledTime { get; init; }

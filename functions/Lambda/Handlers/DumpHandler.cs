@@ -21,15 +21,17 @@ public sealed class DumpHandler(
     {
         ArgumentNullException.ThrowIfNull(call);
         var e = Complete(EventReader.Read(json, LambdaJson.Default.DumpEvent, call.Function), call);
-        var policy = await policies.ReadAsync(call.Cancel);
-        var database = EventReader.Database(e.Database, policy, settings);
         var time = e.ScheduledTime is null ? (DateTimeOffset?)null : EventReader.Time(e.ScheduledTime, "scheduledTime");
-        call.About(database.Name, time is { } t ? BackupId.Create(database.Name, t).ToString() : null);
+        var counted = settings.Serves(e.Database);
         DumpResult? result = null;
         RunReport? report = null;
         try
         {
-            await using var vault = VaultFactory.Open(policy.Vault!, null, clock);
+            var policy = await policies.ReadAsync(call.Cancel);
+            var database = EventReader.Database(e.Database, policy, settings);
+            counted = database.Name;
+            call.About(database.Name, time is { } t ? BackupId.Create(database.Name, t).ToString() : null);
+            await using var vault = VaultFactory.Open(settings.VaultOf(policy), null, clock);
             var source = await secrets.ConnectionAsync(database, call.Cancel);
             if (!e.HandedOver && await WhyElsewhereAsync(policy, database, source, vault, call.Cancel) is { } reason)
                 return result = await GiveAwayAsync(call, e, reason);
@@ -48,7 +50,7 @@ public sealed class DumpHandler(
         }
         finally
         {
-            if (result?.Outcome != DumpResult.HandedOver) await figures.EmitAsync(CountedRun.Figures(policy.Environment, database.Name, report, clock.GetUtcNow()), call);
+            if (counted is not null && result?.Outcome != DumpResult.HandedOver) await figures.EmitAsync(CountedRun.Figures(settings.Environment, counted, report, clock.GetUtcNow()), call);
             if (result is not null) call.Log.Information(result.Outcome, ("storedBytes", result.StoredBytes), ("rawBytes", result.RawBytes), ("rows", result.Rows), ("seconds", result.Seconds));
         }
     }

@@ -21,14 +21,17 @@ public sealed class IncrementalHandler(
         ArgumentNullException.ThrowIfNull(call);
         var e = EventReader.Read(json, LambdaJson.Default.IncrementalEvent, call.Function);
         if (e.Kind is not (null or "incremental")) throw new BackupException(ErrorCode.UsageWrong, $"the event's kind is \"{e.Kind}\"", "Leave kind out, or invoke Dump.");
-        var policy = await policies.ReadAsync(call.Cancel);
-        var database = EventReader.Database(e.Database, policy, settings);
         var time = e.ScheduledTime is null ? (DateTimeOffset?)null : EventReader.Time(e.ScheduledTime, "scheduledTime");
-        call.About(database.Name);
+        var counted = settings.Serves(e.Database);
+        DatabasePolicy? database = null;
         double? success = 0;
         try
         {
-            await using var vault = VaultFactory.Open(policy.Vault!, null, clock);
+            var policy = await policies.ReadAsync(call.Cancel);
+            database = EventReader.Database(e.Database, policy, settings);
+            counted = database.Name;
+            call.About(database.Name);
+            await using var vault = VaultFactory.Open(settings.VaultOf(policy), null, clock);
             var source = await secrets.ConnectionAsync(database, call.Cancel);
             var request = RunRequest.Of(policy, database, source, vault, BackupKind.Incremental) with { ScheduledTime = time };
             var report = await new RunIncrement(machine, clock, call.Steps).ExecuteAsync(request, call.Cancel);
@@ -39,7 +42,7 @@ public sealed class IncrementalHandler(
             call.Log.Information(result.Outcome, ("storedBytes", result.StoredBytes), ("rows", result.Rows), ("seconds", result.Seconds));
             return result;
         }
-        catch (OperationCanceledException) when (call.IsOverdue && !e.HandedOver && database.Runner != Runner.Lambda && handOver.IsPossible)
+        catch (OperationCanceledException) when (call.IsOverdue && !e.HandedOver && database is not (null or { Runner: Runner.Lambda }) && handOver.IsPossible)
         {
             const string Reason = "it was not done before the function's time was over";
             var task = await handOver.StartAsync(call, $"{database.Name}/{e.ScheduledTime ?? call.RequestId}", Reason, e with { HandedOver = true }, LambdaJson.Default.IncrementalEvent);
@@ -48,7 +51,7 @@ public sealed class IncrementalHandler(
         }
         finally
         {
-            if (success is { } value) await figures.EmitAsync([new Metric(MetricName.IncrementalSuccess, value, policy.Environment, database.Name, clock.GetUtcNow())], call);
+            if (counted is not null && success is { } value) await figures.EmitAsync([new Metric(MetricName.IncrementalSuccess, value, settings.Environment, counted, clock.GetUtcNow())], call);
         }
     }
 }

@@ -22,49 +22,55 @@ public sealed class VerifyHandler(Settings settings, MachineEnvironment machine,
         ArgumentNullException.ThrowIfNull(call);
         var e = EventReader.Read(json, LambdaJson.Default.VerifyEvent, call.Function);
         var level = Words.Parse<VerifyLevel>(e.Level ?? "checksum", "the event's level");
-        var policy = await policies.ReadAsync(call.Cancel);
-        var database = EventReader.Database(e.Database, policy, settings);
-        await using var vault = VaultFactory.Open(policy.Vault!, null, clock);
-        var entries = await new BackupCatalog(vault).ListAsync(policy.Environment, database.Name, call.Cancel);
-        var entry = BackupSelector.Choose(entries, e.Backup ?? "latest", vault.Name);
-        call.About(database.Name, entry.Id.ToString());
-        if (!e.HandedOver && handOver.IsPossible && RunnerChoice.WhyElsewhere(level, entry.Manifest) is { } reason) return await GiveAwayAsync(call, e, entry, reason);
+        // A scheduled drill that cannot even begin has not passed; a wrong id by hand says nothing about backups.
+        var counted = level == VerifyLevel.Restore && e.ScheduledTime is not null ? settings.Serves(e.Database) : null;
+        VerifyEventResult? result = null;
         try
         {
-            var result = level == VerifyLevel.Restore
-                ? await DrillAsync(policy, database, vault, entry, call)
-                : VerifyEventResult.Of(await new VerifyBackup(machine, clock, installations, call.Steps).ExecuteAsync(vault, entry, level, record: true, call.Cancel));
+            var policy = await policies.ReadAsync(call.Cancel);
+            var database = EventReader.Database(e.Database, policy, settings);
+            await using var vault = VaultFactory.Open(policy.Vault!, null, clock);
+            var entries = await new BackupCatalog(vault).ListAsync(policy.Environment, database.Name, call.Cancel);
+            var entry = BackupSelector.Choose(entries, e.Backup ?? "latest", vault.Name);
+            call.About(database.Name, entry.Id.ToString());
+            if (!e.HandedOver && handOver.IsPossible && RunnerChoice.WhyElsewhere(level, entry.Manifest) is { } reason) return result = await GiveAwayAsync(call, e, entry, reason);
+            if (level == VerifyLevel.Restore) counted = database.Name;
+            try
+            {
+                result = level == VerifyLevel.Restore
+                    ? VerifyEventResult.Of(await new RunDrill(machine, clock, installations, call.Steps).ExecuteAsync(Drill(policy, database, vault, entry), call.Cancel))
+                    : VerifyEventResult.Of(await new VerifyBackup(machine, clock, installations, call.Steps).ExecuteAsync(vault, entry, level, record: true, call.Cancel));
+            }
+            catch (OperationCanceledException) when (call.IsOverdue && !e.HandedOver && handOver.IsPossible)
+            {
+                return result = await GiveAwayAsync(call, e, entry, "it was not done before the function's time was over");
+            }
+
             foreach (var finding in result.Findings ?? []) call.Log.Warning(finding.Sentence, ("code", finding.Code), ("subject", finding.Subject), ("nextStep", finding.NextStep));
             call.Log.Information(result.Outcome, ("objects", result.Objects), ("storedBytes", result.StoredBytes), ("seconds", result.Seconds));
             return result;
         }
-        catch (OperationCanceledException) when (call.IsOverdue && !e.HandedOver && handOver.IsPossible)
+        finally
         {
-            return await GiveAwayAsync(call, e, entry, "it was not done before the function's time was over");
+            if (counted is not null && result?.Outcome != VerifyEventResult.HandedOver) await figures.EmitAsync(Figures(counted, result), call);
         }
     }
 
-    private async Task<VerifyEventResult> DrillAsync(Policy policy, DatabasePolicy database, IVault vault, CatalogEntry entry, Invocation call)
+    private static DrillRequest Drill(Policy policy, DatabasePolicy database, IVault vault, CatalogEntry entry) => new()
     {
-        DrillReport? report = null;
-        try
-        {
-            report = await new RunDrill(machine, clock, installations, call.Steps).ExecuteAsync(new DrillRequest
-            {
-                Vault = vault,
-                Backup = entry,
-                Checks = database.Checks,
-                IgnoreExtensions = policy.Drill?.IgnoreExtensions ?? [],
-                Rto = policy.Objectives?.Rto,
-                Jobs = database.Jobs,
-            }, call.Cancel);
-            return VerifyEventResult.Of(report);
-        }
-        finally
-        {
-            Metric Of(MetricName name, double value) => new(name, value, policy.Environment, database.Name, clock.GetUtcNow());
-            await figures.EmitAsync([Of(MetricName.DrillSuccess, report?.Verdict == Verdict.Pass ? 1 : 0), .. report is null ? (Metric[])[] : [Of(MetricName.DrillDuration, report.Seconds.Total)]], call);
-        }
+        Vault = vault,
+        Backup = entry,
+        Checks = database.Checks,
+        IgnoreExtensions = policy.Drill?.IgnoreExtensions ?? [],
+        Rto = policy.Objectives?.Rto,
+        Jobs = database.Jobs,
+    };
+
+    private IReadOnlyList<Metric> Figures(string database, VerifyEventResult? result)
+    {
+        Metric Of(MetricName name, double value) => new(name, value, settings.Environment, database, clock.GetUtcNow());
+        var passed = Of(MetricName.DrillSuccess, result?.Outcome == VerifyEventResult.Passed ? 1 : 0);
+        return result?.Seconds is { } seconds ? [passed, Of(MetricName.DrillDuration, seconds)] : [passed];
     }
 
     private async Task<VerifyEventResult> GiveAwayAsync(Invocation call, VerifyEvent e, CatalogEntry entry, string reason)

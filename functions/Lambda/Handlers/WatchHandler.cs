@@ -10,6 +10,7 @@ using Backup.Core.Storage;
 using Backup.Lambda.Aws;
 using Backup.Lambda.Events;
 using Backup.Lambda.Hosting;
+using Metric = Backup.Core.Signals.Metric;
 
 namespace Backup.Lambda.Handlers;
 
@@ -28,10 +29,12 @@ public sealed class WatchHandler(
     {
         ArgumentNullException.ThrowIfNull(call);
         var e = EventReader.Read(json, LambdaJson.Default.WatchEvent, call.Function);
-        if (e.Kind is not (null or "hourly" or "daily")) throw new BackupException(ErrorCode.UsageWrong, $"the event's kind is \"{e.Kind}\"", "Give hourly or daily.");
+        if (e.Kind is not (null or "hourly" or "daily" or "expiry")) throw new BackupException(ErrorCode.UsageWrong, $"the event's kind is \"{e.Kind}\"", "Give hourly, daily or expiry.");
+        if (e.Kind == "expiry" != e.Key is not null) throw new BackupException(ErrorCode.UsageWrong, "an event of kind expiry has a key, and no other has", "Leave key out, or give the removed manifest's.");
         var time = e.ScheduledTime is null ? clock.GetUtcNow() : EventReader.Time(e.ScheduledTime, "scheduledTime");
         var isDaily = e.Kind == "daily" || (e.ScheduledTime is not null && time.Hour == 0);
         var policy = await policies.ReadAsync(call.Cancel);
+        if (e.Key is { } key) return await JudgeExpiryAsync(policy, key, call);
         var report = await JudgeAsync(policy, isDaily, call.Cancel);
         await figures.EmitAsync(WatchSignals.Metrics(report), call);
         foreach (var (subject, finding) in report.Databases.SelectMany(d => d.Findings.Select(f => (d.Database, f))).Concat(report.Findings.Select(f => (report.Vault, f))))
@@ -58,6 +61,18 @@ public sealed class WatchHandler(
         await using var vault = VaultFactory.Open(policy.Vault!, null, clock);
         await using var copy = isDaily && machine[CopyBucketVariable] is { } bucket ? VaultFactory.Open($"s3://{bucket}", null, clock) : null;
         return await new Watch(clock).ExecuteAsync(new WatchRequest { Policy = policy, Vault = vault, Copy = copy, WithVersions = isDaily }, cancel);
+    }
+
+    /// <summary>S3 tells of each manifest that its lifecycle rules remove: the pruner's tags are behind it, and its tombstone must be there to say why.</summary>
+    private async Task<WatchResult> JudgeExpiryAsync(Policy policy, string key, Invocation call)
+    {
+        await using var vault = VaultFactory.Open(policy.Vault!, null, clock);
+        if (!VaultKeys.TryBackup(key, out _, out _, out var id)) throw new BackupException(ErrorCode.UsageWrong, "the event's key is no manifest's", "Give the key as S3 gives it.");
+        var finding = await ExpiryJudge.JudgeAsync(vault, key, call.Cancel);
+        call.About(id.Database, id.ToString());
+        if (finding is not null) Log(call, id.Database, finding);
+        await figures.EmitAsync([new Metric(MetricName.ExpiryUnexplained, finding is null ? 0 : 1, policy.Environment, id.Database, clock.GetUtcNow())], call);
+        return new WatchResult { Outcome = finding is null ? WatchResult.Safe : WatchResult.AtRisk, Findings = finding is null ? [] : [finding] };
     }
 
     /// <summary>Pages are CloudWatch's alarms here; of the policy's own channels those are opened whose address the function was given.</summary>

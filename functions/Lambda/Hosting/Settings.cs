@@ -1,5 +1,6 @@
 using Backup.Core.Machine;
 using Backup.Core.Model;
+using Backup.Core.Policies;
 
 namespace Backup.Lambda.Hosting;
 
@@ -9,7 +10,9 @@ public sealed record Settings
     public const string PolicyBucketVariable = "BACKUP_POLICY_BUCKET";
     public const string PolicyKeyVariable = "BACKUP_POLICY_KEY";
     public const string PolicySha256Variable = "BACKUP_POLICY_SHA256";
+    public const string EnvironmentVariable = "BACKUP_ENVIRONMENT";
     public const string DatabaseVariable = "BACKUP_DATABASE";
+    public const string KmsKeyVariable = "BACKUP_KMS_KEY";
     public const string ClusterVariable = "BACKUP_CLUSTER";
     public const string TaskDefinitionVariable = "BACKUP_TASK_DEFINITION";
     public const string SubnetsVariable = "BACKUP_SUBNETS";
@@ -29,8 +32,14 @@ public sealed record Settings
     public required string PolicyKey { get; init; }
     public required string PolicySha256 { get; init; }
 
+    /// <summary>The policy's: figures carry it, also when the policy cannot be read.</summary>
+    public required string Environment { get; init; }
+
     /// <summary>The only database that this function may serve, or null.</summary>
     public string? Database { get; init; }
+
+    /// <summary>ARN of the key under which this function's backups lie; null: the bucket's own.</summary>
+    public string? KmsKey { get; init; }
 
     /// <summary>Where a run can be handed over to, or null.</summary>
     public FargatePlace? Fargate { get; init; }
@@ -43,7 +52,9 @@ public sealed record Settings
             PolicyBucket = Required(machine, PolicyBucketVariable),
             PolicyKey = Required(machine, PolicyKeyVariable),
             PolicySha256 = Required(machine, PolicySha256Variable),
+            Environment = Required(machine, EnvironmentVariable),
             Database = machine[DatabaseVariable],
+            KmsKey = machine[KmsKeyVariable],
             Fargate = machine[ClusterVariable] is not { } cluster ? null : new FargatePlace
             {
                 Cluster = cluster,
@@ -53,6 +64,16 @@ public sealed record Settings
                 AssignPublicIp = machine[AssignPublicIpVariable] == "true",
             },
         };
+    }
+
+    /// <summary>The database of an event whose failure is counted even when the policy cannot be read; null: only the policy can say whether it exists.</summary>
+    public string? Serves(string? database) => Database is not null && Database == database ? database : null;
+
+    /// <summary>The policy's vault, for whoever makes backups.</summary>
+    public string VaultOf(Policy policy)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        return KmsKey is null ? policy.Vault! : $"{policy.Vault}?kmsKey={Uri.EscapeDataString(KmsKey)}";
     }
 
     private static string Required(MachineEnvironment machine, string name) => machine[name]

@@ -16,7 +16,8 @@ public sealed record RotationPatience(TimeSpan FirstPause, int Attempts)
 
 /// <summary>
 /// The four steps of one rotation. Two roles take turns: the current one stays as it is, the other one gets a new password and becomes current. Every step can be
-/// repeated at any time, and the current login works until, and after, the last one.
+/// repeated at any time, and the current login works until, and after, the last one. Wherever a rotation stops, the password of the role in turn is that of AWSPREVIOUS or
+/// that of the version labelled <see cref="SecretStore.Latest"/>: its repeat, or the next rotation, goes on from there.
 /// </summary>
 public sealed class RotationSteps(SecretStore secrets, RotationPatience patience, TimeProvider clock)
 {
@@ -28,9 +29,22 @@ public sealed class RotationSteps(SecretStore secrets, RotationPatience patience
         var role = BackupRoles.Other(current);
         if (await secrets.ValueAsync(secret, SecretStore.Pending, token, cancel) is { } there)
             return new RotationResult("createSecret", SecretText.Parse(there, SecretStore.Called(secret)).User, "the next login was made already");
-        await PreviousAsync(secret, role, current, "createSecret", cancel);
-        await secrets.PutPendingAsync(secret, token, SecretText.WithLogin(text, role, BackupRoles.NewPassword(), SecretStore.Called(secret)), cancel);
-        return new RotationResult("createSecret", role, "the next login is made");
+        var previous = await PreviousAsync(secret, role, current, "createSecret", cancel);
+        var inForce = await InForceAsync(secret, previous, cancel);
+        await secrets.PutPendingAsync(secret, token, SecretText.WithLogin(text, role, inForce ?? BackupRoles.NewPassword(), SecretStore.Called(secret)), cancel);
+        return new RotationResult("createSecret", role, inForce is null ? "the next login is made" : "the next login is the one that an unfinished rotation has set already");
+    }
+
+    /// <summary>
+    /// The password that an earlier rotation gave this role before it stopped, or null. Only when AWSPREVIOUS is refused: a password that somebody replaced by hand
+    /// must never come back.
+    /// </summary>
+    private async Task<string?> InForceAsync(string secret, ConnectionTarget previous, CancellationToken cancel)
+    {
+        if (await secrets.ValueAsync(secret, SecretStore.Latest, null, cancel) is not { } text) return null;
+        var latest = SecretText.Parse(text, $"{SecretStore.Latest} of {SecretStore.Called(secret)}");
+        if (latest.User != previous.User || await WorksAsync(previous, cancel)) return null;
+        return await WorksAsync(previous with { Password = latest.Password }, cancel) ? latest.Password : null;
     }
 
     /// <summary>The role changes its own password, logged in with the one that it had two rotations ago.</summary>
@@ -48,6 +62,8 @@ public sealed class RotationSteps(SecretStore secrets, RotationPatience patience
         }
         catch (BackupException e) when (IsRefusal(e))
         {
+            // A second delivery of this step may have been faster.
+            if (await WorksAsync(pending, cancel)) return new RotationResult("setSecret", pending.User, "its password was changed already");
             throw Lost("setSecret", secret, pending, "its stored password is refused", e);
         }
         catch (PostgresException e)

@@ -44,9 +44,33 @@ public sealed class MetricTests(PostgresFixture postgres)
     public void The_watch_sends_ages_of_what_is_scheduled_and_nothing_that_it_does_not_know()
     {
         static IEnumerable<(string, double)> Of(WatchReport report) => WatchSignals.Metrics(report).Select(m => (m.Name.Name, m.Value));
-        Assert.Equal([("BackupAge", 10), ("BackupSizeDeviation", 0)], Of(Story.Judge(Story.Daily(10))));
-        Assert.Empty(Of(Story.Judge([])));
+        Assert.Equal([("BackupAge", 10), ("BackupSizeDeviation", 0), ("WatchCritical", 0), ("WatchShrunk", 0), ("WatchTouched", 0)], Of(Story.Judge(Story.Daily(10))));
+        Assert.Equal([("WatchCritical", 1), ("WatchShrunk", 0), ("WatchTouched", 0)], Of(Story.Judge([])));
         Assert.DoesNotContain(Of(Story.Judge(Story.Daily(10), Story.Policy(d => d with { Schedule = null }))), m => m.Item1 == "BackupAge");
+    }
+
+    [Fact]
+    public void The_watch_counts_findings_for_whom_they_are_and_what_was_touched_only_after_it_looked()
+    {
+        static IReadOnlyDictionary<string, double> Of(WatchReport report) => WatchSignals.Metrics(report).ToDictionary(m => m.Name.Name, m => m.Value);
+        var backups = Story.Daily(10);
+        backups[^1] = Story.Backup(backups[^1].Id.Time, rows: new Dictionary<string, long> { ["users"] = 10, ["orders"] = 50_000 });
+        var touched = new TouchedObject(backups[0].Entry.Prefix + "manifest.json", "db", IsHidden: true, Story.Now);
+
+        var daily = Of(Story.Judge([.. backups], facts: f => f with { Touched = [touched] }));
+        Assert.Equal((0, 1, 1), (daily["WatchCritical"], daily["WatchShrunk"], daily["WatchTouched"]));
+        var hourly = Of(Story.Judge([.. backups], facts: f => f with { Touched = null }));
+        Assert.DoesNotContain("WatchTouched", hourly.Keys); // a zero would close the alarm of the daily look
+    }
+
+    [Fact]
+    public void The_age_of_drills_counts_from_the_newest_that_passed()
+    {
+        var backups = Story.Daily(10);
+        backups[^3] = backups[^3].With(new ResultName(ProofKind.Drill, Verdict.Pass, Story.Now.AddHours(-40)));
+        backups[^2] = backups[^2].With(new ResultName(ProofKind.Drill, Verdict.Fail, Story.Now.AddHours(-16)));
+        Assert.Equal(40, WatchSignals.Metrics(Story.Judge(backups)).Single(m => m.Name == MetricName.DrillAge).Value);
+        Assert.DoesNotContain(WatchSignals.Metrics(Story.Judge(Story.Daily(10))), m => m.Name == MetricName.DrillAge);
     }
 
     [Fact]
@@ -90,7 +114,8 @@ public sealed class MetricTests(PostgresFixture postgres)
     [Fact]
     public void The_names_are_those_of_the_contract() =>
         Assert.Equal(["BackupSuccess", "BackupSize", "BackupRawSize", "BackupRows", "BackupDuration", "BackupSizeDeviation", "BackupAge", "S3SyncErrors", "S3SyncLag",
-            "DrillSuccess", "DrillDuration", "IncrementalSuccess", "IncrementalAge", "PruneExpired", "RotationSuccess"], MetricName.All.Select(m => m.Name));
+            "DrillSuccess", "DrillDuration", "DrillAge", "IncrementalSuccess", "IncrementalAge", "PruneExpired", "PruneSuccess", "RotationSuccess",
+            "WatchCritical", "WatchShrunk", "WatchTouched", "ExpiryUnexplained"], MetricName.All.Select(m => m.Name));
 
     private sealed class Recorder(List<Metric> seen) : IMetricSink
     {

@@ -17,15 +17,17 @@ const tags = (from, to) => ({
 // ImageSha384 stands for the encryption context; see matrix.mjs.
 const viaS3 = { 'kms:ViaService': 's3.eu-central-1.amazonaws.com', 'kms:RecipientAttestation:ImageSha384': 'arn:aws:s3:::vault' }
 
-export const columns = ['writer', 'drill', 'watch', 'pruner', 'rotation', 'operator', 'auditor', 'vault-admin', 'ci-preview', 'ci-deploy', 'account-admin', 'other-account']
+// ci-made: what continuous integration can make at most, a role named like a writer with every right inside the boundary.
+export const columns = ['writer', 'drill', 'watch', 'pruner', 'rotation', 'operator', 'auditor', 'vault-admin', 'ci-preview', 'ci-deploy', 'ci-made', 'account-admin', 'other-account']
 
 export const groups = {
   'Backups come into being': [
-    ['add an artifact of its own database', 's3:PutObject', own, write, ['writer', 'vault-admin', 'account-admin']],
-    ['add one of another database', 's3:PutObject', other, write, ['vault-admin', 'account-admin']],
-    ['give birth tags', 's3:PutObjectTagging', own, tags(null, 'pending'), ['writer', 'vault-admin', 'account-admin']],
-    ['mark pending as committed', 's3:PutObjectTagging', own, tags('pending', 'committed'), ['writer', 'vault-admin', 'account-admin']],
-    ['lock for as long as the tier is kept', 's3:PutObjectRetention', own, { 's3:object-lock-remaining-retention-days': '30' }, ['writer', 'watch', 'vault-admin', 'account-admin']],
+    ['add an artifact of its own database', 's3:PutObject', own, write, ['writer', 'vault-admin', 'ci-made', 'account-admin']],
+    ['add one of another database', 's3:PutObject', other, write, ['vault-admin', 'ci-made', 'account-admin']],
+    ['give birth tags', 's3:PutObjectTagging', own, tags(null, 'pending'), ['writer', 'vault-admin', 'ci-made', 'account-admin']],
+    ['mark pending as committed', 's3:PutObjectTagging', own, tags('pending', 'committed'), ['writer', 'vault-admin', 'ci-made', 'account-admin']],
+    ['mark committed again, when an answer was lost', 's3:PutObjectTagging', own, tags('committed', 'committed'), ['writer', 'vault-admin', 'ci-made', 'account-admin']],
+    ['lock for as long as the tier is kept', 's3:PutObjectRetention', own, { 's3:object-lock-remaining-retention-days': '30' }, ['writer', 'watch', 'vault-admin', 'ci-made', 'account-admin']],
   ],
   'Nothing that runs daily can end, replace or shorten one': [
     ['overwrite in place', 's3:PutObject', own, { 's3:ObjectCreationOperation': 'true' }, []],
@@ -36,8 +38,10 @@ export const groups = {
     ['lock in compliance mode', 's3:PutObjectRetention', own, { 's3:object-lock-mode': 'COMPLIANCE', 's3:object-lock-remaining-retention-days': '20' }, []],
     ['hold without an end', 's3:PutObjectLegalHold', own, {}, ['vault-admin']],
     ['expire a committed backup', 's3:PutObjectTagging', own, tags('committed', 'expired'), ['pruner', 'vault-admin']],
-    ['make a committed backup pending', 's3:PutObjectTagging', own, tags('committed', 'pending'), ['vault-admin', 'account-admin']],
-    ['bring back what has expired', 's3:PutObjectTagging', own, tags('expired', 'committed'), ['vault-admin', 'account-admin']],
+    ['make a committed backup pending', 's3:PutObjectTagging', own, tags('committed', 'pending'), ['vault-admin']],
+    ['bring back what has expired', 's3:PutObjectTagging', own, tags('expired', 'committed'), ['vault-admin']],
+    ['make an expired backup pending', 's3:PutObjectTagging', own, tags('expired', 'pending'), ['vault-admin']],
+    ['give a committed backup no state', 's3:PutObjectTagging', own, { 's3:RequestObjectTagKeys': ['note'], 's3:RequestObjectTag/note': 'x', 's3:ExistingObjectTag/backup': 'committed' }, ['vault-admin']],
     ['tag an old version', 's3:PutObjectVersionTagging', own, tags('committed', 'expired'), ['vault-admin']],
     ['remove tags', 's3:DeleteObjectTagging', own, {}, ['vault-admin']],
     ['encrypt anew with a key of its own', 's3:UpdateObjectEncryption', own, {}, ['vault-admin']],
@@ -45,23 +49,29 @@ export const groups = {
     ["upload under a customer's key", 's3:PutObject', own, { ...write, 's3:x-amz-server-side-encryption-customer-algorithm': 'AES256' }, []],
   ],
   'Proof cannot be forged by who makes backups': [
-    ['write a drill result', 's3:PutObject', result, write, ['drill', 'vault-admin', 'account-admin']],
-    ['write a tombstone', 's3:PutObject', tombstone, write, ['pruner', 'vault-admin', 'account-admin']],
-    ['leave evidence of a restore', 's3:PutObject', evidence, write, ['writer', 'drill', 'pruner', 'operator', 'vault-admin', 'account-admin']],
+    ['write a drill result', 's3:PutObject', result, write, ['drill', 'vault-admin', 'ci-made', 'account-admin']],
+    ['write a tombstone', 's3:PutObject', tombstone, write, ['pruner', 'vault-admin', 'ci-made', 'account-admin']],
+    ['leave evidence of a restore', 's3:PutObject', evidence, write, ['writer', 'drill', 'pruner', 'operator', 'vault-admin', 'ci-made', 'account-admin']],
   ],
   'Reading': [
-    ['read a manifest of its own database', 's3:GetObject', manifest, {}, ['writer', 'drill', 'watch', 'pruner', 'operator', 'vault-admin', 'account-admin']],
-    ['read an artifact of its own database', 's3:GetObject', own, {}, ['drill', 'operator', 'vault-admin', 'account-admin']],
-    ['read an artifact of another database', 's3:GetObject', other, {}, ['operator', 'vault-admin', 'account-admin']],
-    ['decrypt it (S3 asks the key)', 'kms:Decrypt', 'key', viaS3, ['writer', 'drill', 'watch', 'pruner', 'operator']],
-    ['decrypt outside of S3', 'kms:Decrypt', 'key', {}, []],
-    ['thaw an archived artifact', 's3:RestoreObject', own, {}, ['operator', 'vault-admin', 'account-admin']],
+    ['read a manifest of its own database', 's3:GetObject', manifest, {}, ['writer', 'drill', 'watch', 'pruner', 'operator', 'vault-admin', 'ci-made', 'account-admin']],
+    ['read an artifact of its own database', 's3:GetObject', own, {}, ['drill', 'operator', 'vault-admin', 'ci-made', 'account-admin']],
+    ['read an artifact of another database', 's3:GetObject', other, {}, ['operator', 'vault-admin', 'ci-made', 'account-admin']],
+    ['decrypt it (S3 asks the key)', 'kms:Decrypt', 'key', viaS3, ['writer', 'drill', 'watch', 'pruner', 'operator', 'ci-made']],
+    ['decrypt outside of S3', 'kms:Decrypt', 'key', {}, ['ci-made']],
+    ['thaw an archived artifact', 's3:RestoreObject', own, {}, ['operator', 'vault-admin', 'ci-made', 'account-admin']],
     ["read the database's password", 'secretsmanager:GetSecretValue', 'secret/bloom', { 'secretsmanager:resource/AllowRotationLambdaArn': 'rotation-function', 'aws:ResourceTag/backup-stack': 'backup-bloom-production' }, ['writer', 'rotation']],
     ["read another database's password", 'secretsmanager:GetSecretValue', 'secret/analytics', {}, []],
+    ["read another stack's password", 'secretsmanager:GetSecretValue', 'secret-elsewhere', { 'aws:ResourceTag/backup-stack': 'another' }, ['account-admin']],
+    ["read another project's bucket", 's3:GetObject', 'bucket-elsewhere', {}, ['account-admin']],
+    ["see the variables of the stack's functions", 'lambda:GetFunction', 'function', {}, ['ci-preview', 'ci-deploy', 'account-admin']],
+    ["see the variables of another project's functions", 'lambda:GetFunction', 'function-elsewhere', {}, ['account-admin']],
+    ["see the subscribers of another project's topics", 'sns:GetSubscriptionAttributes', 'topic-elsewhere', {}, ['account-admin']],
     ['read over plain HTTP', 's3:GetObject', own, { 'aws:SecureTransport': 'false' }, []],
     ['read over TLS 1.1', 's3:GetObject', own, { 's3:TlsVersion': '1.1' }, []],
   ],
   'The guards themselves': [
+    ['change what S3 tells EventBridge', 's3:PutBucketNotification', 'vault', {}, ['vault-admin']],
     ['change lifecycle rules', 's3:PutLifecycleConfiguration', 'vault', {}, ['vault-admin']],
     ['change the bucket policy', 's3:PutBucketPolicy', 'vault', {}, ['vault-admin']],
     ['remove the bucket policy', 's3:DeleteBucketPolicy', 'vault', {}, ['vault-admin']],
@@ -78,6 +88,19 @@ export const groups = {
     ['deploy a function', 'lambda:UpdateFunctionCode', 'function', {}, ['ci-deploy', 'account-admin']],
     ['write a policy document', 's3:PutObject', 'config/policy/new.json', {}, ['vault-admin', 'ci-deploy']],
     ['delete a policy document', 's3:DeleteObject', 'config/policy/new.json', {}, ['vault-admin']],
+  ],
+}
+
+// The same with backup:keyPerDatabase; `writer` and `drill` are still bloom's.
+const ofStack = { ...viaS3, 'aws:ResourceTag/backup-stack': 'backup-bloom-production' }
+export const keyed = {
+  'With a key per database': [
+    ['store under its own key', 'kms:GenerateDataKey', 'key/bloom', ofStack, ['writer']],
+    ["store under another database's key", 'kms:GenerateDataKey', 'key/analytics', ofStack, []],
+    ['decrypt what lies under its own key', 'kms:Decrypt', 'key/bloom', ofStack, ['writer', 'drill', 'watch', 'pruner', 'operator']],
+    ["decrypt what lies under another database's key", 'kms:Decrypt', 'key/analytics', ofStack, ['watch', 'pruner', 'operator']],
+    ["end a database's key, and with it its backups", 'kms:ScheduleKeyDeletion', 'key/bloom', { 'aws:ResourceTag/backup-stack': 'backup-bloom-production' }, ['vault-admin']],
+    ["upload under another database's key", 's3:PutObject', own, { ...write, 's3:x-amz-server-side-encryption': 'aws:kms', 's3:x-amz-server-side-encryption-aws-kms-key-id': 'arn:aws:kms:eu-central-1:111122223333:key/keys-analytics' }, ['writer', 'vault-admin', 'ci-made', 'account-admin']],
   ],
 }
 

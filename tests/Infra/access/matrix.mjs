@@ -2,12 +2,13 @@
 // Usage: node matrix.mjs GRAPH.json   prints {"cells": [{group, case, column, allowed, expected}], "markdown": "…"}
 import { readFileSync } from 'node:fs'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
-import { columns, groups, trust } from './cases.mjs'
+import { columns, groups, keyed, trust } from './cases.mjs'
 
 // The simulator drops encryption-context keys. Another text key of the same actions carries the same values in policies and requests alike.
 const graph = JSON.parse(readFileSync(process.argv[2], 'utf8').replaceAll('kms:EncryptionContext:aws:s3:arn', 'kms:RecipientAttestation:ImageSha384'))
 const { account, stem } = graph
-const all = (type) => graph.resources.filter((r) => r.type.endsWith(`:${type}`)).map((r) => r.inputs)
+let resources = graph.resources
+const all = (type) => resources.filter((r) => r.type.endsWith(`:${type}`)).map((r) => r.inputs)
 const one = (type, test) => {
   const found = all(type).filter(test)
   if (found.length !== 1) throw new Error(`${found.length} resources ${type}`)
@@ -20,6 +21,7 @@ const roleNames = { writer: 'writer-bloom', drill: 'drill-bloom', watch: 'watch'
   auditor: 'auditor', 'vault-admin': 'vault-admin', 'ci-preview': 'ci-preview', 'ci-deploy': 'ci-deploy' }
 
 function principal(column) {
+  if (column === 'ci-made') return { arn: `arn:aws:iam::${account}:role/${stem}-writer-made`, policies: [administrator], boundary: JSON.parse(one('Policy', (p) => p.name === `${stem}-boundary`).policy) }
   if (column === 'account-admin') return { arn: `arn:aws:iam::${account}:role/Administrator`, policies: [administrator], boundary: null }
   if (column === 'other-account') return { arn: 'arn:aws:iam::999988887777:role/Administrator', policies: [administrator], boundary: null }
   const name = `${stem}-${roleNames[column]}`
@@ -35,13 +37,18 @@ function resource(word) {
     const arn = `arn:aws:s3:::${buckets[head]}`
     return { arn: rest.length ? `${arn}/${rest.join('/')}` : arn, policy: JSON.parse(one('BucketPolicy', (p) => p.bucket === buckets[head]).policy) }
   }
-  if (word === 'key') return { arn: `arn:aws:kms:${graph.region}:${account}:key/keys-vault`, policy: JSON.parse(all('Key')[0].policy) }
+  if (head === 'key') {
+    const key = `keys-${rest[0] ?? 'vault'}`
+    return { arn: `arn:aws:kms:${graph.region}:${account}:key/${key}`, policy: JSON.parse(resources.find((r) => r.type.endsWith(':Key') && r.name === key).inputs.policy) }
+  }
   if (head === 'secret') {
     const secret = one('Secret', (s) => s.name.includes(rest[0] === 'bloom' ? 'database-url' : 'analytics-url'))
     return { arn: `arn:aws:secretsmanager:${graph.region}:${account}:secret:${secret.name}-AbCdEf`, policy: JSON.parse(secret.policy) }
   }
   const arns = { trail: `arn:aws:cloudtrail:${graph.region}:${account}:trail/${stem}-vault-access`, boundary: `arn:aws:iam::${account}:policy/${stem}-boundary`,
     'new-role': `arn:aws:iam::${account}:role/${stem}-new`, 'operator-role': `arn:aws:iam::${account}:role/${stem}-restore-operator`,
+    'function-elsewhere': `arn:aws:lambda:${graph.region}:${account}:function:shop-api`, 'topic-elsewhere': `arn:aws:sns:${graph.region}:${account}:shop-orders`,
+    'secret-elsewhere': `arn:aws:secretsmanager:${graph.region}:${account}:secret:shop/url-AbCdEf`, 'bucket-elsewhere': 'arn:aws:s3:::shop-pictures/1.jpg',
     function: `arn:aws:lambda:${graph.region}:${account}:function:${stem}-dump-bloom` }
   return { arn: arns[word], policy: undefined }
 }
@@ -70,7 +77,8 @@ async function allowed(arn, policies, boundary, action, target, context) {
 const cells = []
 const lines = []
 const mark = (yes) => (yes ? '**yes**' : '·')
-for (const [group, cases] of Object.entries(groups)) {
+for (const [group, cases] of Object.entries({ ...groups, ...keyed })) {
+  resources = group in keyed ? graph.keyed : graph.resources
   lines.push(`**${group}**`, '', `| may … | ${columns.join(' | ')} |`, `| --- |${' :-: |'.repeat(columns.length)}`)
   for (const [sentence, action, word, context, expected] of cases) {
     const row = []
@@ -85,6 +93,7 @@ for (const [group, cases] of Object.entries(groups)) {
   lines.push('')
 }
 
+resources = graph.resources
 const roles = ['restore-operator', 'auditor', 'vault-admin']
 lines.push('**Taking a role**', '', `| may take … | ${['identity-center', 'iam-users'].flatMap((k) => roles.map((r) => `${r} (${k})`)).join(' | ')} |`, `| --- |${' :-: |'.repeat(6)}`)
 const people = { sso: (n) => `arn:aws:iam::${account}:role/aws-reserved/sso.amazonaws.com/${graph.region}/AWSReservedSSO_${n}_0123456789abcdef`,

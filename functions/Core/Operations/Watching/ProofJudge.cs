@@ -34,6 +34,8 @@ internal static class ProofJudge
     /// <summary>Of backups; proofs of increments are others.</summary>
     public static ProofState? Newest(DatabaseHistory h, ProofKind kind) => Newest(h, kind, ofIncrements: false, _ => true);
 
+    public static ProofState? Passed(DatabaseHistory h, ProofKind kind) => Newest(h, kind, ofIncrements: false, v => v == Verdict.Pass);
+
     private static IEnumerable<ProofState> Failures(DatabaseHistory h, ProofKind kind) => ((bool[])[false, true])
         .Select(ofIncrements => Newest(h, kind, ofIncrements, v => v != Verdict.CouldNotVerify)).OfType<ProofState>().Where(p => p.Verdict == Verdict.Fail);
 

@@ -6,7 +6,9 @@ namespace Backup.Core.Operations.Watching;
 /// <summary>What a judgement tells to alarms and people.</summary>
 public static class WatchSignals
 {
-    /// <summary>Ages and deviations, at the watch's own time. What is not known is not sent: alarms treat missing figures as bad.</summary>
+    private static readonly string[] _touched = [FindingCode.ObjectHidden.Name, FindingCode.ObjectOverwritten.Name];
+
+    /// <summary>Ages, deviations and numbers of findings, at the watch's own time. What is not known is not sent: alarms treat missing figures as bad.</summary>
     public static IReadOnlyList<Metric> Metrics(WatchReport report)
     {
         ArgumentNullException.ThrowIfNull(report);
@@ -22,6 +24,12 @@ public static class WatchSignals
             Add(MetricName.BackupSizeDeviation, state.SizeDeviation);
             Add(MetricName.IncrementalAge, state.IncrementAgeHours);
             Add(MetricName.S3SyncLag, state.CopyLagHours);
+            Add(MetricName.DrillAge, state.DrillAgeHours);
+            var critical = state.Findings.Where(f => f.Severity == Severity.Critical).ToList();
+            Add(MetricName.WatchCritical, critical.Count(f => Route(f) == NoticeRoute.Page && !_touched.Contains(f.Code)));
+            Add(MetricName.WatchShrunk, critical.Count(f => Route(f) == NoticeRoute.Mail));
+            // Judged once a day only: a zero in between would close an alarm about what is still so.
+            if (!report.Unjudged.Any(_touched.Contains)) Add(MetricName.WatchTouched, critical.Count(f => _touched.Contains(f.Code)));
         }
 
         return metrics;
@@ -35,4 +43,6 @@ public static class WatchSignals
         findings[report.Vault] = report.Findings;
         return new NoticeScope { Environment = report.Environment, Findings = findings, Unjudged = report.Unjudged };
     }
+
+    private static NoticeRoute? Route(Finding finding) => FindingCode.Find(finding.Code)?.Route;
 }
