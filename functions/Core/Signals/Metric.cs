@@ -27,6 +27,7 @@ public sealed record MetricName(string Name, MetricUnit Unit, string Meaning)
     public static readonly MetricName S3SyncLag = new("S3SyncLag", MetricUnit.None, "hours since the oldest backup that the copy lacks was stored");
     public static readonly MetricName DrillSuccess = new("DrillSuccess", MetricUnit.Count, "1 after PASS, 0 after FAIL and COULD NOT VERIFY");
     public static readonly MetricName DrillDuration = new("DrillDuration", MetricUnit.Seconds, "of the restore and its checks");
+    public static readonly MetricName DrillAge = new("DrillAge", MetricUnit.None, "hours since the newest drill that passed");
     public static readonly MetricName IncrementalSuccess = new("IncrementalSuccess", MetricUnit.Count, "1 after a committed increment, 0 after a failure");
     public static readonly MetricName IncrementalAge = new("IncrementalAge", MetricUnit.None, "hours since the rows of critical tables were copied");
     public static readonly MetricName PruneExpired = new("PruneExpired", MetricUnit.Count, "backups that retention expired");
@@ -35,7 +36,7 @@ public sealed record MetricName(string Name, MetricUnit Unit, string Meaning)
     public static IReadOnlyList<MetricName> All { get; } =
     [
         BackupSuccess, BackupSize, BackupRawSize, BackupRows, BackupDuration, BackupSizeDeviation, BackupAge, S3SyncErrors, S3SyncLag, DrillSuccess,
-        DrillDuration, IncrementalSuccess, IncrementalAge, PruneExpired, RotationSuccess,
+        DrillDuration, DrillAge, IncrementalSuccess, IncrementalAge, PruneExpired, RotationSuccess,
     ];
 }
 

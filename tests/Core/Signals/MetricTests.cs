@@ -90,7 +90,7 @@ public sealed class MetricTests(PostgresFixture postgres)
     [Fact]
     public void The_names_are_those_of_the_contract() =>
         Assert.Equal(["BackupSuccess", "BackupSize", "BackupRawSize", "BackupRows", "BackupDuration", "BackupSizeDeviation", "BackupAge", "S3SyncErrors", "S3SyncLag",
-            "DrillSuccess", "DrillDuration", "IncrementalSuccess", "IncrementalAge", "PruneExpired", "RotationSuccess"], MetricName.All.Select(m => m.Name));
+            "DrillSuccess", "DrillDuration", "DrillAge", "IncrementalSuccess", "IncrementalAge", "PruneExpired", "RotationSuccess"], MetricName.All.Select(m => m.Name));
 
     private sealed class Recorder(List<Metric> seen) : IMetricSink
     {

@@ -33,6 +33,8 @@ internal static class ProofJudge
 
     public static ProofState? Newest(DatabaseHistory h, ProofKind kind) => Newest(h, kind, _ => true);
 
+    public static ProofState? Passed(DatabaseHistory h, ProofKind kind) => Newest(h, kind, v => v == Verdict.Pass);
+
     private static ProofState? Conclusion(DatabaseHistory h, ProofKind kind) => Newest(h, kind, v => v != Verdict.CouldNotVerify);
 
     private static ProofState? Newest(DatabaseHistory h, ProofKind kind, Func<Verdict, bool> counts) => h.Backups

@@ -94,6 +94,7 @@ public static class WatchJudge
             Missed = [.. FreshnessJudge.Missed(h).Select(id => id.ToString())],
             LastVerify = ProofJudge.Newest(h, ProofKind.Verify),
             LastDrill = ProofJudge.Newest(h, ProofKind.Drill),
+            DrillAgeHours = ProofJudge.Passed(h, ProofKind.Drill) is { } passed ? Hours(h.Since(passed.At)) : null,
             IncrementAgeHours = Hours(IncrementJudge.Age(h)),
             CopyLagHours = Hours(CopyJudge.Lag(h, facts)),
             Findings = [.. WorstFirst(findings)],

@@ -30,6 +30,9 @@ public sealed record DatabaseState
     public IReadOnlyList<string> Missed { get; init; } = [];
     public ProofState? LastVerify { get; init; }
     public ProofState? LastDrill { get; init; }
+
+    /// <summary>Since the newest drill that passed.</summary>
+    public double? DrillAgeHours { get; init; }
     public double? IncrementAgeHours { get; init; }
     public double? CopyLagHours { get; init; }
 

@@ -20,6 +20,7 @@ public static class WatchSignals
 
             if (state.Schedule is not null) Add(MetricName.BackupAge, state.AgeHours);
             Add(MetricName.BackupSizeDeviation, state.SizeDeviation);
+            Add(MetricName.DrillAge, state.DrillAgeHours);
             Add(MetricName.IncrementalAge, state.IncrementAgeHours);
             Add(MetricName.S3SyncLag, state.CopyLagHours);
         }
