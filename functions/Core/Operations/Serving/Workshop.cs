@@ -128,7 +128,7 @@ public sealed class Workshop : IDisposable
 
         try
         {
-            return await act();
+            return _closed.IsCancellationRequested ? null : await act();
         }
         finally
         {
