@@ -25,12 +25,13 @@ public static class DrillVerb
         var noRecord = new Option<bool>("--no-record") { Description = "Do not write the result into the vault." };
         var command = new Command("drill", "Restore a backup into a throw-away PostgreSQL, compare everything, ask the policy's questions, measure the time.")
         {
-            which, increments, folder, jobs, noRecord, o.Vault, o.Stack, o.Policy, o.Environment, o.Database, o.Output,
+            which, increments, folder, jobs, noRecord, o.Vault, o.Stack, o.Policy, o.Environment, o.Database, o.Metrics, o.Output,
         };
         command.SetAction(async (parsed, cancel) =>
         {
             if (parsed.GetValue(jobs) is < 1 or > 32)
                 throw new BackupException(ErrorCode.UsageWrong, $"--jobs is {parsed.GetValue(jobs)}", "Give a number from 1 to 32.");
+            var metrics = o.MetricSink(parsed, context);
             var place = Place.Of(context, parsed);
             await using var vault = place.OpenVault();
             var (entry, chain) = await ChooseAsync(place, vault, parsed.GetRequiredValue(which), parsed.GetValue(increments), cancel);
@@ -38,7 +39,8 @@ public static class DrillVerb
             DrillReport report;
             using (var progress = new ProgressPrinter(context.Terminal, quiet: false))
             {
-                report = await new RunDrill(context.Machine, context.Clock, new PostgresInstallations(context.Machine), progress).ExecuteAsync(new DrillRequest
+                var drill = new RunDrill(context.Machine, context.Clock, new PostgresInstallations(context.Machine), progress);
+                report = await new CountedDrill(drill, metrics, context.Clock).ExecuteAsync(new DrillRequest
                 {
                     Vault = vault,
                     Backup = entry,

@@ -4,6 +4,7 @@ using Backup.Core.Model;
 using Backup.Core.Operations;
 using Backup.Core.Operations.Increments;
 using Backup.Core.Policies;
+using Backup.Core.Signals;
 
 namespace Backup.Cli.Verbs;
 
@@ -41,7 +42,7 @@ public static class IncrementalVerb
         var gpg = new Option<string[]>("--gpg-recipient") { Description = "Encrypt to this public key file; may be repeated.", HelpName = "FILE" };
         var command = new Command("incremental", "Copy the rows of the critical tables that appeared or changed since the last increment.")
         {
-            o.Source, o.Vault, o.Stack, o.Policy, o.Database, scheduled, tables, full, gpg, o.Output,
+            o.Source, o.Vault, o.Stack, o.Policy, o.Database, scheduled, tables, full, gpg, o.Metrics, o.Output,
         };
         command.SetAction(async (parsed, cancel) =>
         {
@@ -68,12 +69,12 @@ public static class IncrementalVerb
                 Lock = place.Policy?.Lock ?? LockMode.None,
                 GpgRecipients = RunVerb.Recipients(parsed.GetValue(gpg) ?? [], place.Policy, context.Machine.WorkingFolder),
             }).ToList();
-            return await RunAsync(context, requests, o.WantsJson(parsed), cancel);
+            return await RunAsync(context, requests, o.MetricSink(parsed, context), o.WantsJson(parsed), cancel);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(VerbContext context, IReadOnlyList<RunRequest> requests, bool json, CancellationToken cancel)
+    private static async Task<int> RunAsync(VerbContext context, IReadOnlyList<RunRequest> requests, IMetricSink metrics, bool json, CancellationToken cancel)
     {
         var views = new List<IncrementView>();
         var exit = ErrorCode.Done;
@@ -82,7 +83,7 @@ public static class IncrementalVerb
             try
             {
                 using var progress = new ProgressPrinter(context.Terminal, quiet: false);
-                var report = await new RunIncrement(context.Machine, context.Clock, progress).ExecuteAsync(request, cancel);
+                var report = await new CountedIncrement(new RunIncrement(context.Machine, context.Clock, progress), metrics, context.Clock).ExecuteAsync(request, cancel);
                 views.Add(View(report, request));
                 // The tables that could be copied are safe; the command has failed all the same, and says for which.
                 foreach (var failure in report.Failures) exit = context.Terminal.Report(new BackupException(ErrorCode.SourceTable, failure.Sentence, failure.NextStep));

@@ -18,17 +18,18 @@ public static class SyncVerb
         var tier = new Option<string?>("--tier") { Description = "Only backups of this tier.", HelpName = "TIER" };
         var since = new Option<string?>("--since") { Description = "Only backups of this UTC time or younger.", HelpName = "TIME" };
         var noLock = new Option<bool>("--no-lock") { Description = "Copy without Object Lock, to a bucket that has none." };
-        var command = new Command("sync", "Copy what one vault has and another lacks.") { from, to, o.Database, tier, since, noLock, o.Output };
+        var command = new Command("sync", "Copy what one vault has and another lacks.") { from, to, o.Database, tier, since, noLock, o.Metrics, o.Output };
         command.SetAction(async (parsed, cancel) =>
         {
             await using var source = VaultFactory.Open(parsed.GetRequiredValue(from), context.Machine.WorkingFolder, context.Clock);
             await using var target = VaultFactory.Open(parsed.GetRequiredValue(to), context.Machine.WorkingFolder, context.Clock);
             if (source.Name == target.Name)
                 throw new BackupException(ErrorCode.UsageWrong, $"--from and --to are both {source.Name}", "Name another vault to copy to.");
+            var metrics = o.MetricSink(parsed, context);
             SyncReport report;
             using (var progress = new ProgressPrinter(context.Terminal, quiet: false))
             {
-                report = await new SyncVaults(context.Machine, context.Clock, progress).ExecuteAsync(new SyncRequest
+                report = await new CountedSync(new SyncVaults(context.Machine, context.Clock, progress), metrics, context.Clock).ExecuteAsync(new SyncRequest
                 {
                     From = source,
                     To = target,

@@ -25,6 +25,7 @@ public static class VerbTable
             SyncVerb.Create(context),
             WatchVerb.Create(context),
             ReportVerb.Create(context),
+            ServeVerb.Create(context),
             CheckVerb.Create(context),
             DoctorVerb.Create(context),
             SecretVerb.Create(context),

@@ -46,7 +46,8 @@ public static class WatchVerb
             if (channels is not null)
             {
                 var memory = new NoticeStateFile(Path.GetFullPath(parsed.GetValue(notify)!, Path.GetFullPath(context.Machine.WorkingFolder)));
-                await TellAsync(context, channels, new NoticeDesk(channels.All, memory, context.Clock), report, cancel);
+                using var messenger = new Messenger(channels, memory, context.Clock, context.Terminal.Note);
+                await messenger.TellAsync(report, cancel);
             }
 
             return report.Healthy ? ErrorCode.Done : ErrorCode.Problem;
@@ -57,15 +58,6 @@ public static class WatchVerb
     private static string? Known(Policy policy, string? database) => database is null || policy.Databases.Any(d => d.Name == database)
         ? database
         : throw new BackupException(ErrorCode.UsageWrong, $"the policy has no database {database}", $"It has {string.Join(", ", policy.Databases.Select(d => d.Name))}.");
-
-    private static async Task TellAsync(VerbContext context, NoticeChannels channels, NoticeDesk desk, WatchReport report, CancellationToken cancel)
-    {
-        var outcome = await desk.UpdateAsync(WatchSignals.Notices(report), cancel);
-        foreach (var (channel, notice) in outcome.Sent) context.Terminal.Note($"told {channel}: {notice.Headline}");
-        foreach (var failure in outcome.Failures) context.Terminal.Note($"warning: {failure}; the next watch tries again");
-        // A heartbeat while people cannot be reached would hide exactly what the heartbeat is for.
-        if (report.Safe && outcome.Failures.Count == 0 && await channels.BeatAsync(cancel) is { } problem) context.Terminal.Note($"warning: {problem}");
-    }
 
     private static void Print(Terminal terminal, WatchReport report)
     {

@@ -51,7 +51,13 @@ public sealed record SyncReport
 
     /// <summary>Backups that could not be copied. Their number is the metric S3SyncErrors.</summary>
     public required IReadOnlyList<SyncFailure> Failed { get; init; }
+
+    /// <summary>Every database of which backups were looked at.</summary>
+    public IReadOnlyList<SyncedDatabase> Databases { get; init; } = [];
 }
+
+/// <param name="Failed">Backups that could not be copied.</param>
+public sealed record SyncedDatabase(string Environment, string Database, int Failed);
 
 /// <param name="Id">The backup.</param>
 /// <param name="Code">Name of the error.</param>

@@ -53,6 +53,7 @@ public sealed class SyncVaults(MachineEnvironment machine, TimeProvider clock, I
             Objects = _objects,
             Bytes = _bytes,
             Failed = failed,
+            Databases = [.. chosen.GroupBy(e => (e.Environment, e.Id.Database)).Select(g => new SyncedDatabase(g.Key.Environment, g.Key.Database, failed.Count(f => g.Any(e => e.Id.ToString() == f.Id))))],
         };
     }
 

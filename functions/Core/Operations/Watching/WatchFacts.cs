@@ -14,6 +14,9 @@ public sealed record WatchedBackup
     /// <summary>False when the listing lacks objects that the manifest names, or their bytes differ.</summary>
     public required bool IsWhole { get; init; }
 
+    /// <summary>Bytes of its artifacts as the listing shows them; known without its manifest.</summary>
+    public long StoredBytes { get; init; }
+
     public Manifest? Manifest => Entry.Manifest;
 
     public BackupId Id => Entry.Id;

@@ -19,6 +19,9 @@ public sealed record WatchRequest
     /// <summary>Ask for versions too, where the vault keeps them: once a day is enough.</summary>
     public bool WithVersions { get; init; } = true;
 
+    /// <summary>What an earlier look saw of versions; it holds when this one does not ask.</summary>
+    public IReadOnlyList<TouchedObject>? KnownVersions { get; init; }
+
     /// <summary>Complete locks that are missing.</summary>
     public bool RepairLocks { get; init; } = true;
 }
@@ -46,7 +49,7 @@ internal sealed class WatchReader(WatchRequest request, TimeProvider clock)
             Backups = [.. entries.OrderBy(b => b.Id.Time).ThenBy(b => b.Entry.Prefix, StringComparer.Ordinal)],
             Orphans = [.. Orphans(scan, entries)],
             Headless = [.. scan.Folders.Where(f => f.LostItsManifest).Select(f => f.Id).OrderBy(id => id.Time)],
-            Touched = request.WithVersions && request.Vault is IVersionedVault versioned ? await TouchedAsync(versioned, entries, cancel) : null,
+            Touched = request.WithVersions && request.Vault is IVersionedVault versioned ? await TouchedAsync(versioned, entries, cancel) : request.KnownVersions,
             Unknown = [.. scan.Unknown.Select(o => o.Key)],
             UnknownCount = scan.UnknownCount,
             VaultHasClock = request.Vault is IVersionedVault,
@@ -70,10 +73,15 @@ internal sealed class WatchReader(WatchRequest request, TimeProvider clock)
             // Only a manifest says whether a lock was promised.
             var isAsked = recent.Contains(folder) || (request.Policy.Lock != LockMode.None && !folder.IsLocked);
             var entry = isAsked ? await _catalog.LoadAsync(folder.ToEntry(), token) : folder.ToEntry();
-            loaded.Add(new WatchedBackup { Entry = entry, StoredAt = folder.CommittedAt!.Value, IsWhole = entry.Manifest is null || folder.Holds(entry.Manifest) });
+            loaded.Add(new WatchedBackup { Entry = entry, StoredAt = folder.CommittedAt!.Value, IsWhole = entry.Manifest is null || folder.Holds(entry.Manifest), StoredBytes = Stored(folder, entry.Manifest) });
         });
         return [.. loaded];
     }
+
+    // Only the manifest names the attempt that counts; without it, the largest one that is there.
+    private static long Stored(BackupFolder folder, Manifest? manifest) => manifest is not null
+        ? folder.Attempts.GetValueOrDefault(manifest.Attempt)?.Bytes ?? 0
+        : folder.Attempts.Values.Select(a => a.Bytes).DefaultIfEmpty().Max();
 
     private static int Group(Tier tier) => tier switch
     {

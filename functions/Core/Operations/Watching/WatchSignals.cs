@@ -22,9 +22,9 @@ public static class WatchSignals
 
             if (state.Schedule is not null) Add(MetricName.BackupAge, state.AgeHours);
             Add(MetricName.BackupSizeDeviation, state.SizeDeviation);
+            Add(MetricName.DrillAge, state.DrillAgeHours);
             Add(MetricName.IncrementalAge, state.IncrementAgeHours);
             Add(MetricName.S3SyncLag, state.CopyLagHours);
-            Add(MetricName.DrillAge, state.DrillAgeHours);
             var critical = state.Findings.Where(f => f.Severity == Severity.Critical).ToList();
             Add(MetricName.WatchCritical, critical.Count(f => Route(f) == NoticeRoute.Page && !_touched.Contains(f.Code)));
             Add(MetricName.WatchShrunk, critical.Count(f => Route(f) == NoticeRoute.Mail));
