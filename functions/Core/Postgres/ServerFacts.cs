@@ -29,7 +29,7 @@ public sealed record ServerFacts
     public string? SystemIdentifier { get; init; }
 
     /// <summary>
-    /// oid of the database, '/', timeline: another one means that transaction ids of then and now may be of different histories, though all numbers have
+    /// oid of the database, '/', timeline (a standby does not say which): another one means that transaction ids of then and now may be of different histories, though all numbers have
     /// grown: after a failover, a restore to a time, a reset branch, or when a copy has taken the name. Null where the server does not show it.
     /// </summary>
     public string? History { get; init; }
@@ -80,8 +80,7 @@ public sealed record ServerFacts
             // Neon's own name for it comes first: its branches all have PostgreSQL's timeline 1.
             History = await IfShownAsync(session, """
                 SELECT d.oid || '/' || coalesce(nullif(current_setting('neon.timeline_id', true), ''),
-                    CASE WHEN NOT pg_is_in_recovery() THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int::text END,
-                    (SELECT timeline_id::text FROM pg_control_checkpoint()))
+                    CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int::text END)
                 FROM pg_database d WHERE d.datname = current_database()
                 """, cancel),
         };

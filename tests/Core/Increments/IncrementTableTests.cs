@@ -68,6 +68,7 @@ public sealed class IncrementTableTests(PostgresFixture postgres)
         foreach (var sql in (string[])[$"ALTER DATABASE {name} RENAME TO {old}", $"ALTER DATABASE {copy} RENAME TO {name}", $"DROP DATABASE {old}"]) await Database.SqlAsync(admin, sql);
         var manifest = await scene.CommittedAsync();
         Assert.Contains(manifest.Findings, f => f.Sentence == "public.a was copied whole: the database is another one than before, or it was restored or failed over since");
+        Assert.Matches(@"^\d+/1$", manifest.Source.History);
         await scene.EqualsSourceAsync();
     }
 
