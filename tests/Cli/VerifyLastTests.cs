@@ -9,13 +9,7 @@ public sealed class VerifyLastTests(PostgresFixture postgres) : IAsyncLifetime
     private readonly string _folder = Directory.CreateTempSubdirectory("backup-verify-").FullName;
     private TestDatabase _source = null!;
 
-    public async ValueTask InitializeAsync()
-    {
-        _source = await postgres.CreatePasswordDatabaseAsync("verified");
-        await Database.SqlAsync(_source.Url, "CREATE TABLE t AS SELECT generate_series(1, 100) id");
-        foreach (var day in (int[])[1, 2, 3])
-            Assert.Equal(0, (await Run("run", "--source", "${DATABASE_URL}", "--vault", "v", "--kind", "scheduled", "--scheduled-time", $"2026-03-0{day}T02:00:00Z")).Exit);
-    }
+    public async ValueTask InitializeAsync() => _source = await postgres.CreatePasswordDatabaseAsync("verified");
 
     public async ValueTask DisposeAsync()
     {
@@ -26,6 +20,10 @@ public sealed class VerifyLastTests(PostgresFixture postgres) : IAsyncLifetime
     [Fact]
     public async Task Every_one_gets_its_result_and_one_that_differs_is_exit_code_3()
     {
+        await Database.SqlAsync(_source.Url, "CREATE TABLE t AS SELECT generate_series(1, 100) id");
+        foreach (var day in (int[])[1, 2, 3])
+            Assert.Equal(0, (await Run("run", "--source", "${DATABASE_URL}", "--vault", "v", "--kind", "scheduled", "--scheduled-time", $"2026-03-0{day}T02:00:00Z")).Exit);
+
         var (exit, output, _) = await Run("verify", "--last", "7", "--vault", "v", "--level", "archive");
         Assert.Equal(0, exit);
         Assert.Equal(["20260303T020000Z", "20260302T020000Z", "20260301T020000Z"], output.TrimEnd().Split('\n').Select(l => l.Split(':')[0].Split('_')[^1]));

@@ -90,7 +90,7 @@ public static class DrillVerb
         if (r.Tables.Count > 0)
         {
             var equal = r.Tables.Count(t => t.Difference is null);
-            foreach (var i in r.Increments) terminal.Line(string.Create(CultureInfo.InvariantCulture, $"{i.Table}: {i.Rows:N0} rows of {PolicyReading.Count(i.Increments, "increment")}, as of {UtcText.Seconds(i.Time)}"));
+            foreach (var i in r.Increments) terminal.Line(string.Create(CultureInfo.InvariantCulture, $"{i.Table}: new or changed rows: {i.Rows:N0}, of {PolicyReading.Count(i.Increments, "increment")}, as of {UtcText.Seconds(i.Time)}"));
             terminal.Line(string.Create(CultureInfo.InvariantCulture,
                 $"compared: {equal} of {r.Tables.Count} tables equal, {r.Tables.Count(t => t.ActualHash is not null)} by content; {r.Sequences.Count(q => q.Difference is null)} of {r.Sequences.Count} sequences; {r.LargeObjects?.Actual.Count ?? 0} large objects; {r.Constraints?.Validated ?? 0} constraints hold; {r.Checks.Count(c => c.Verdict == Verdict.Pass)} of {r.Checks.Count} checks passed"));
         }
@@ -98,7 +98,7 @@ public static class DrillVerb
         foreach (var not in r.NotProven.Take(NotProvenShown)) terminal.Line($"not proven: {not.Subject}: {not.Why}");
         if (r.NotProven.Count > NotProvenShown) terminal.Line($"not proven: {r.NotProven.Count - NotProvenShown} more; see the report");
         terminal.Line(string.Create(CultureInfo.InvariantCulture,
-            $"time: {s.Total:0.0} s (prepare {s.Prepare:0.0}, fetch {s.Fetch:0.0}, restore {s.Restore:0.0}, index {s.Index:0.0}, verify {s.Verify:0.0}){(r.Rto is { } rto ? $"; objective (RTO) {rto.ObjectiveSeconds:0} s: {(rto.Met ? "met" : "NOT met")}" : "; no recovery time objective in the policy")}"));
+            $"time: {s.Total:0.0} s (prepare {s.Prepare:0.0}, fetch {s.Fetch:0.0}, restore {s.Restore:0.0}, index {s.Index:0.0}, verify {s.Verify:0.0}){(r.Rto is { } rto ? $"; objective (RTO) {rto.ObjectiveSeconds:0} s: {(rto.Met ? "met" : "NOT met")}" : r.Increments.Count > 0 ? "" : "; no recovery time objective in the policy")}"));
         terminal.Line($"{Word(r.Verdict)}: {r.Id}");
     }
 }

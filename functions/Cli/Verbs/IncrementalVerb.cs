@@ -131,7 +131,7 @@ public static class IncrementalVerb
         }
 
         foreach (var finding in v.Findings.Where(f => f.Code != ErrorCode.SourceTable.Name)) terminal.Note($"{Words.Of(finding.Severity)}: {finding.Sentence} → {finding.NextStep}");
-        var tables = string.Join(", ", v.Tables.Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Table} {t.Rows:N0} rows{(t.Mode == IncrementMode.Full ? " (all)" : "")}")));
+        var tables = string.Join(", ", v.Tables.Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Table} {t.Rows:N0} {(t.Rows == 1 ? "row" : "rows")}{(t.Mode == IncrementMode.Full ? " (all)" : "")}")));
         terminal.Line($"{v.Id}: {tables}, stored as {Bytes.Text(v.StoredBytes ?? 0)} in {v.Vault}; completes {v.Base}");
     }
 

@@ -68,7 +68,8 @@ public sealed record Deployment(string? Commit, string? Ref);
 public sealed record Totals(long RawBytes, long StoredBytes, long Rows, int Tables);
 
 /// <summary>Where the data came from. No user, no password.</summary>
-public sealed record SourceFacts(string Host, int Port, string Database, string? SystemIdentifier);
+/// <param name="History">See <c>ServerFacts.History</c>; null in older manifests.</param>
+public sealed record SourceFacts(string Host, int Port, string Database, string? SystemIdentifier, string? History = null);
 
 public sealed record SnapshotFacts
 {

@@ -117,7 +117,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             RequestId = request.RequestId,
             Attempt = attempt,
             Totals = new Totals(artifacts.Sum(a => a.RawBytes), artifacts.Sum(a => a.StoredBytes), fingerprints.Sum(f => f.Rows ?? 0), tables.Count(t => t.HasRows)),
-            Source = new SourceFacts(request.Source.Host, request.Source.Port, request.Source.Database, session.Server.SystemIdentifier),
+            Source = new SourceFacts(request.Source.Host, request.Source.Port, request.Source.Database, session.Server.SystemIdentifier, session.Server.History),
             Snapshot = facts,
             Tools = new ToolVersions(Product.Version, postgres.Version, zstd, gpg),
             Artifacts = artifacts,

@@ -28,6 +28,12 @@ public sealed record ServerFacts
     /// <summary>Names the cluster; null where the server does not show it.</summary>
     public string? SystemIdentifier { get; init; }
 
+    /// <summary>
+    /// oid of the database, '/', timeline (a standby does not say which): another one means that transaction ids of then and now may be of different histories, though all numbers have
+    /// grown: after a failover, a restore to a time, a reset branch, or when a copy has taken the name. Null where the server does not show it.
+    /// </summary>
+    public string? History { get; init; }
+
     public int Major => VersionNumber / 10000;
 
     public static async Task<ServerFacts> ReadAsync(NpgsqlConnection session, CancellationToken cancel)
@@ -68,18 +74,27 @@ public sealed record ServerFacts
             LockSlots = row.GetInt64(12),
         };
         await row.CloseAsync();
-        return facts with { SystemIdentifier = await IdentifierAsync(session, cancel) };
+        return facts with
+        {
+            SystemIdentifier = await IfShownAsync(session, "SELECT system_identifier::text FROM pg_control_system()", cancel),
+            // Neon's own name for it comes first: its branches all have PostgreSQL's timeline 1.
+            History = await IfShownAsync(session, """
+                SELECT d.oid || '/' || coalesce(nullif(current_setting('neon.timeline_id', true), ''),
+                    CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int::text END)
+                FROM pg_database d WHERE d.datname = current_database()
+                """, cancel),
+        };
     }
 
-    private static async Task<string?> IdentifierAsync(NpgsqlConnection session, CancellationToken cancel)
+    private static async Task<string?> IfShownAsync(NpgsqlConnection session, string sql, CancellationToken cancel)
     {
         try
         {
-            return (string?)await ScalarAsync(session, "SELECT system_identifier::text FROM pg_control_system()", cancel);
+            return await ScalarAsync(session, sql, cancel) as string;
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedFunction)
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.FeatureNotSupported)
         {
-            // Some providers close it; then source and target are told apart by host, port and name only.
+            // Some providers close them; then source and target are told apart by host, port and name only.
             return null;
         }
     }

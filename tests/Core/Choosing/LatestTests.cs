@@ -35,6 +35,9 @@ public sealed class LatestTests
         var e = Assert.Throws<BackupException>(() => RestorePoint.Choose(entries, "latest", "vault", useIncrements: true));
         Assert.Equal(ErrorCode.BackupDamaged, e.Code);
         Assert.Contains(entries[0].Id.ToString(), e.NextStep, StringComparison.Ordinal);
+        var increment = Entry(_day.AddHours(1), increment: new IncrementFacts(entries[0].Id.ToString(), 1, []));
+        e = Assert.Throws<BackupException>(() => RestorePoint.Choose([.. entries, increment], "latest", "vault", useIncrements: true));
+        Assert.Contains(increment.Id.ToString(), e.NextStep, StringComparison.Ordinal); // the newest good state has it
         Assert.Equal(failed, RestorePoint.Choose(entries, failed.Id.ToString(), "vault", useIncrements: true).Backup);
     }
 
@@ -51,7 +54,7 @@ public sealed class LatestTests
     }
 
     [Fact]
-    public async Task An_increment_is_nothing_to_drill()
+    public async Task An_increment_without_its_backup_is_nothing_to_drill()
     {
         var machine = MachineEnvironment.Read();
         await using var vault = new FolderVault(machine.TempFolder, TimeProvider.System);
@@ -59,7 +62,7 @@ public sealed class LatestTests
         var e = await Assert.ThrowsAsync<BackupException>(() => new RunDrill(machine, TimeProvider.System, new PostgresInstallations(machine))
             .ExecuteAsync(new DrillRequest { Vault = vault, Backup = increment }, TestContext.Current.CancellationToken));
         Assert.Equal(ErrorCode.UsageWrong, e.Code);
-        Assert.Contains("bloom_20260228T020000Z", e.NextStep, StringComparison.Ordinal);
+        Assert.Contains($"`backup drill {increment.Id}`", e.NextStep, StringComparison.Ordinal); // which fetches its backup too
     }
 
     private static CatalogEntry Entry(DateTimeOffset at, string environment = "production", IncrementFacts? increment = null)

@@ -46,14 +46,17 @@ public sealed class IncrementPartitionTests(PostgresFixture postgres)
             CREATE TABLE "ledger 04 even" PARTITION OF ledger_04 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
             CREATE TABLE "ledger 04 odd" PARTITION OF ledger_04 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
             CREATE TABLE ledger_05 PARTITION OF ledger FOR VALUES FROM ('2026-05-01') TO ('2026-06-01');
-            WITH moved AS (DELETE FROM ledger_rest WHERE at < '2026-06-01' RETURNING *) INSERT INTO ledger SELECT * FROM moved;
+            CREATE TABLE ledger_06 PARTITION OF ledger FOR VALUES FROM ('2026-06-01') TO ('2026-07-01') PARTITION BY RANGE (id);
+            CREATE TABLE ledger_06_a PARTITION OF ledger_06 DEFAULT;
+            CREATE TABLE ledger_06_b PARTITION OF ledger_06 FOR VALUES FROM (0) TO (650);
+            WITH moved AS (DELETE FROM ledger_rest WHERE at < '2026-07-01' RETURNING *) INSERT INTO ledger SELECT * FROM moved;
             ALTER TABLE ledger ATTACH PARTITION ledger_rest DEFAULT;
             UPDATE ledger SET v = 'changed' WHERE id % 20 = 0;
             """);
         await scene.CommittedAsync();
         await scene.SqlAsync("INSERT INTO ledger VALUES (3000, '2026-04-09', 'new'), (3001, '2026-05-09', 'new'), (3002, '2026-09-09', 'new')");
         var manifest = await scene.CommittedAsync();
-        Assert.Equal(["ledger_04", "ledger_05", "ledger 04 even", "ledger 04 odd"], manifest.Increment!.Tables[0].Partitions!.Select(p => p.Table.Name));
+        Assert.Equal(["ledger_04", "ledger_05", "ledger_06", "ledger 04 even", "ledger 04 odd", "ledger_06_a", "ledger_06_b"], manifest.Increment!.Tables[0].Partitions!.Select(p => p.Table.Name));
         await scene.EqualsSourceAsync();
     }
 

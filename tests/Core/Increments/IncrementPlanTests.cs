@@ -28,9 +28,21 @@ public sealed class IncrementPlanTests
     [InlineData(3_000_000_000UL, 3_000_000_010UL, "0/B0", "7", "too many transactions have passed since then")]
     public void A_horizon_that_means_nothing_any_more_makes_it_copy_the_whole_table(ulong xmin, ulong xmax, string lsn, string? system, string? why)
     {
-        var step = new IncrementPlan(_base, []).Step(IncrementScene.Critical("public.ledger"), _table.Columns, [_table], new Horizon(xmin, xmax, lsn, system));
+        var step = new IncrementPlan(_base, []).Step(IncrementScene.Critical("public.ledger"), _table.Columns, [_table], new Horizon(xmin, xmax, lsn, system, "5/1"));
         Assert.Equal((why is null ? IncrementMode.Changes : IncrementMode.Full, why, why is null ? 1000UL : null), (step.Mode, step.Why, step.FromXmin));
         Assert.Equal(_base.Id, step.Since);
+    }
+
+    [Theory]
+    [InlineData("5/1", "5/1", IncrementMode.Changes)]
+    [InlineData("5/1", "5/2", IncrementMode.Full)] // promoted, or restored to a time: ids of then may have been given out again
+    [InlineData("5/1", "6/1", IncrementMode.Full)] // a copy that took the name
+    [InlineData("5/1", null, IncrementMode.Full)]
+    [InlineData(null, "5/1", IncrementMode.Changes)] // an older manifest does not say
+    public void Another_history_makes_it_copy_the_whole_table_although_all_numbers_have_grown(string? before, string? now, IncrementMode mode)
+    {
+        var basis = _base with { Source = _base.Source with { History = before } };
+        Assert.Equal(mode, new IncrementPlan(basis, []).Step(IncrementScene.Critical("public.ledger"), _table.Columns, [_table], new Horizon(2000, 2010, "0/B0", "7", now)).Mode);
     }
 
     [Fact]
@@ -88,7 +100,7 @@ public sealed class IncrementPlanTests
         return golden with
         {
             Id = new BackupId("db", _start).ToString(),
-            Source = golden.Source with { SystemIdentifier = "7" },
+            Source = golden.Source with { SystemIdentifier = "7", History = "5/1" },
             Snapshot = golden.Snapshot with { Xmin = "1000", Lsn = "0/A0" },
             Fingerprints = [new TableFingerprint { Table = _ledger, Columns = ["id", "v"], Oids = [50], Files = [60] }],
         };

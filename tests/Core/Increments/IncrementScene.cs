@@ -30,6 +30,7 @@ internal sealed class IncrementScene : IAsyncDisposable
     public Lab Lab { get; }
     public IReadOnlyList<CriticalTable> Tables { get; set; }
     public string Url => _source.Url;
+    public string Name => _source.Name;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

@@ -54,6 +54,24 @@ public sealed class IncrementTableTests(PostgresFixture postgres)
         Assert.Equal(["b"], report.Manifest!.Increment!.Tables.Select(t => t.Table.Name));
     }
 
+    /// <summary>Same server, same oids and files of tables, every number has grown: only the database's own oid tells.</summary>
+    [Fact]
+    public async Task A_copy_of_the_database_that_took_its_name_is_copied_whole()
+    {
+        await using var scene = await IncrementScene.CreateAsync(postgres, Two, ["public.a"]);
+        await scene.BackupAsync();
+        var admin = scene.Url.Replace($"/{scene.Name}?", "/postgres?", StringComparison.Ordinal);
+        var (name, copy, old) = (Database.Quoted(scene.Name), Database.Quoted($"{scene.Name}_copy"), Database.Quoted($"{scene.Name}_old"));
+        await Database.SqlAsync(admin, $"CREATE DATABASE {copy} TEMPLATE {name}");
+        await Database.SqlAsync(scene.Url.Replace($"/{scene.Name}?", $"/{scene.Name}_copy?", StringComparison.Ordinal), "INSERT INTO a VALUES (101, 'only in the copy')");
+        await scene.CommittedAsync();
+        foreach (var sql in (string[])[$"ALTER DATABASE {name} RENAME TO {old}", $"ALTER DATABASE {copy} RENAME TO {name}", $"DROP DATABASE {old}"]) await Database.SqlAsync(admin, sql);
+        var manifest = await scene.CommittedAsync();
+        Assert.Contains(manifest.Findings, f => f.Sentence == "public.a was copied whole: the database is another one than before, or it was restored or failed over since");
+        Assert.Matches(@"^\d+/1$", manifest.Source.History);
+        await scene.EqualsSourceAsync();
+    }
+
     [Theory]
     [InlineData("TRUNCATE a; INSERT INTO a VALUES (5, 'anew')", "public.a was copied whole: it was rewritten or emptied")]
     [InlineData("ALTER TABLE a ALTER v TYPE varchar(70) USING v || '!'", "public.a was copied whole: it was rewritten or emptied")]

@@ -30,7 +30,8 @@ internal sealed class SmallDisk : IDisposable
 
     public void Dispose()
     {
-        if (Run("umount", _path).Code != 0) Run("sudo", "-n", "umount", _path);
+        // Lazily: a process that another test is just starting holds copies of this one's open files until it has become a program of its own.
+        if (Run("umount", "-l", _path).Code != 0) Run("sudo", "-n", "umount", "-l", _path);
     }
 
     private static (int Code, string Output) Run(string program, params string[] arguments)

@@ -25,7 +25,7 @@ public sealed record DrillRequest
     /// <summary>Left out of the restore, and named in the report as not proven.</summary>
     public IReadOnlyList<string> IgnoreExtensions { get; init; } = [];
 
-    /// <summary>The recovery time that the policy promises, or null.</summary>
+    /// <summary>The recovery time that the policy promises, or null. A drill of increments measures none.</summary>
     public TimeSpan? Rto { get; init; }
     public int Jobs { get; init; } = 2;
 

@@ -4,15 +4,24 @@ using static Backup.Core.Operations.Pages.Html;
 
 namespace Backup.Core.Operations.Drills;
 
-/// <summary>The part of the page that shows both sides: tables, sequences, large objects, materialised views, constraints.</summary>
+/// <summary>The part of the page that shows both sides: increments, tables, sequences, large objects, materialised views, constraints.</summary>
 internal static class HtmlComparison
 {
-    public static string Write(DrillReport r) => Tables(r) + Sequences(r) + Others(r);
+    public static string Write(DrillReport r) => Increments(r) + Tables(r) + Sequences(r) + Others(r);
+
+    private static string Increments(DrillReport r) => r.Increments.Count == 0 ? "" : $"""
+        <h2>Increments</h2>
+        <ul>
+        {Join(r.Increments, i => $"<li>{Name(i.Table)} as of {Time(i.Time)}<small>{PolicyReading.Count(i.Increments, "increment")}, new or changed rows: {Count(i.Rows)}</small></li>")}
+        </ul>
+
+        """;
 
     // What differs comes first: in 400 tables nobody would find it.
     private static string Tables(DrillReport r) => r.Tables.Count == 0 ? "" : $"""
         <h2>Tables</h2>
-        <p class="soft">Rows and fingerprint of every table, in the snapshot of the original and after the restore. A partitioned table is shown as a whole.</p>
+        <p class="soft">{(r.Increments.Count > 0 ? "What the backup and its increments add up to, and what the restored tables hold."
+            : "Rows and fingerprint of every table, in the snapshot of the original and after the restore.")} A partitioned table is shown as a whole.</p>
         <div class="scroll"><table class="stack"><thead><tr><th>Table</th><th class="num">Rows, original</th><th class="num">Rows, restored</th><th>Fingerprint, original</th><th>Fingerprint, restored</th><th>Result</th></tr></thead><tbody>
         {Join(r.Tables.OrderBy(t => t.Difference is null), Row)}
         </tbody></table></div>
@@ -44,7 +53,7 @@ internal static class HtmlComparison
 
     private static string Others(DrillReport r)
     {
-        var lines = r.Increments.Select(i => $"<li>{Name(i.Table)} as of {Time(i.Time)}<small>{Count(i.Rows)} new and changed rows of {PolicyReading.Count(i.Increments, "increment")}</small></li>").ToList();
+        var lines = new List<string>();
         if (r.LargeObjects is { } l && (l.Expected.Count > 0 || l.Difference is not null))
             lines.Add($"<li>{Count(l.Expected.Count)} large objects in the original, {Count(l.Actual.Count)} restored<small class=\"mono\">original {Text(l.Expected.Hash ?? "not taken")}, restored {Text(l.Actual.Hash ?? "–")}</small></li>");
         lines.AddRange(r.MaterializedViews.Select(v =>

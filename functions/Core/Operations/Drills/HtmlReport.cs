@@ -34,7 +34,8 @@ public static class HtmlReport
 
     private static string Meaning(DrillReport r) => r.Verdict switch
     {
-        Verdict.Pass => "The backup was restored into a new, private PostgreSQL server. Everything that was compared is equal to the original, and every check has passed.",
+        Verdict.Pass when r.Increments.Count > 0 => "The tables that the increments hold were restored into a new, private PostgreSQL server, and the increments applied. Everything that was compared is equal.",
+        Verdict.Pass => $"The backup was restored into a new, private PostgreSQL server. Everything that was compared is equal to the original{(r.Checks.Count > 0 ? ", and every check has passed" : "")}.",
         Verdict.Fail => "The backup could not be restored, or what came back is not what was backed up. The findings say what is different.",
         _ => "Something needed for the proof was missing, so that nothing can be said for certain. This is not a pass. The findings say what was missing.",
     };
@@ -49,7 +50,7 @@ public static class HtmlReport
             {Fact("Database", Name(b.Database), $"{Text(b.Environment ?? "unknown environment")}{(b.ServerVersion is null ? "" : $", PostgreSQL {Text(b.ServerVersion)}")}")}
             {Fact("Backup", $"{Words.Of(b.Tier)}{(b.Kind is { } kind && Words.Of(kind) != Words.Of(b.Tier) ? $", {Words.Of(kind)}" : "")}", b.StoredBytes is { } stored ? $"{Bytes.Text(stored)} stored; {Bytes.Text(b.DatabaseBytes ?? 0)} as a database" : null)}
             {Fact("Tables equal", r.Tables.Count == 0 ? "not compared" : $"{Count(equal)} of {Count(r.Tables.Count)}", r.Tables.Count == 0 ? null : $"{Count(r.Tables.Sum(t => t.ActualRows ?? 0))} rows restored")}
-            {Fact("Whole drill", Seconds(r.Seconds.Total), r.Rto is { } rto ? $"objective (RTO) {Seconds(rto.ObjectiveSeconds)}: {(rto.Met ? "met" : "NOT met")}" : "no recovery time objective in the policy")}
+            {Fact("Whole drill", Seconds(r.Seconds.Total), r.Rto is { } rto ? $"objective (RTO) {Seconds(rto.ObjectiveSeconds)}: {(rto.Met ? "met" : "NOT met")}" : r.Increments.Count > 0 ? "a part of the database" : "no recovery time objective in the policy")}
             {Fact("Restored with", r.Machine.Postgres is { } version ? $"PostgreSQL {Text(version)}" : "no server was started", r.Machine.Isolated switch { true => "cut off from every network", false => "not cut off from the network: the kernel did not allow it", null => null })}
             </dl>
 

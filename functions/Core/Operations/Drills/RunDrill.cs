@@ -187,7 +187,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
                 ManifestSha256 = manifest?.ManifestSha256,
             },
             Seconds = seconds,
-            Rto = request.Rto is { } rto ? new RtoResult(rto.TotalSeconds, trial.Verdict == Verdict.Pass && total <= rto) : null,
+            Rto = request is { Rto: { } rto, Increments.Count: 0 } ? new RtoResult(rto.TotalSeconds, trial.Verdict == Verdict.Pass && total <= rto) : null,
             Increments = trial.Restored?.Increments ?? [],
             Tables = trial.Compared?.Tables ?? [],
             Sequences = trial.Compared?.Sequences ?? [],

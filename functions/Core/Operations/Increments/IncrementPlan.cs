@@ -8,7 +8,7 @@ namespace Backup.Core.Operations.Increments;
 /// <summary>The present snapshot's place in the server's history.</summary>
 /// <param name="Xmin">Every transaction before it had ended.</param>
 /// <param name="Xmax">No transaction from it on had begun.</param>
-public sealed record Horizon(ulong Xmin, ulong Xmax, string Lsn, string? SystemIdentifier);
+public sealed record Horizon(ulong Xmin, ulong Xmax, string Lsn, string? SystemIdentifier, string? History);
 
 /// <summary>How one table is copied.</summary>
 /// <param name="Since">Where the changes start, or the base when the table is copied whole.</param>
@@ -52,6 +52,7 @@ public sealed class IncrementPlan(Manifest basis, IReadOnlyList<CatalogEntry> ch
         if (Parts(last, table.Name) is not { } before) return Full($"the backup {Base.Id} does not hold it");
         var from = IncrementChain.Xid(last.Snapshot.Xmin);
         if (last.Source.SystemIdentifier != now.SystemIdentifier) return Full("the server is another one than before");
+        if (last.Source.History is { } history && history != now.History) return Full("the database is another one than before, or it was restored or failed over since");
         if (now.Xmin < from || Lsn(now.Lsn) < Lsn(last.Snapshot.Lsn)) return Full("the server's history went back: it was reset or restored");
         if (now.Xmax - from >= OldestHorizon) return Full("too many transactions have passed since then");
         if (!before.Columns.SequenceEqual(columns)) return Full($"its columns changed ({Difference(before.Columns, columns)})");

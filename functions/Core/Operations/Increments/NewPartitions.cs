@@ -10,6 +10,8 @@ namespace Backup.Core.Operations.Increments;
 /// </summary>
 internal sealed class NewPartitions(bool noOwner, List<Finding> findings)
 {
+    private const string Default = "DEFAULT";
+
     private readonly List<PartitionFact> _made = [];
 
     /// <summary>Those at the top of what is new: what is below them comes and goes with them.</summary>
@@ -38,8 +40,8 @@ internal sealed class NewPartitions(bool noOwner, List<Finding> findings)
 
         foreach (var (parent, name) in aside.Reverse())
         {
-            foreach (var partition in made.Where(p => p.Parent == parent)) await MoveAsync(loader, name, partition, cancel);
-            await loader.ExecuteAsync($"ALTER TABLE {parent.Sql} ATTACH PARTITION {name} DEFAULT", cancel);
+            foreach (var partition in made.Where(p => p.Parent == parent && p.Bound != Default)) await MoveAsync(loader, name, partition, cancel);
+            await loader.ExecuteAsync($"ALTER TABLE {parent.Sql} ATTACH PARTITION {name} {Default}", cancel);
         }
 
         _made.AddRange(made);

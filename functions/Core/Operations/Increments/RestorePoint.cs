@@ -50,8 +50,10 @@ public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntr
         var failed = chosen.Results.Last(r => r.Verdict == Verdict.Fail);
         var before = entries.Where(e => e is { Id.IsIncrement: false, IsGood: true } && e.Manifest!.Snapshot.Time < chosen.Manifest!.Snapshot.Time)
             .MaxBy(e => e.Manifest!.Snapshot.Time);
+        // By its last increment, which brings the ones before it along; by its own id it would come alone.
+        var best = before is null ? null : IncrementChain.Of(before.Manifest!, entries) is [.., var last] ? last : before;
         return new BackupException(ErrorCode.BackupDamaged, $"{chosen.Id} failed its {Words.Of(failed.Kind)} of {UtcText.Minutes(failed.At)}",
-            $"{(before is null ? "There is no good one before it." : $"Restore the good one before it: {before.Id}.")} To restore {chosen.Id} all the same, name it.");
+            $"{(best is null ? "There is no good one before it." : $"Restore the good one before it: {best.Id}.")} To restore {chosen.Id} all the same, name it.");
     }
 
     private static RestorePoint UpTo(CatalogEntry increment, IReadOnlyList<CatalogEntry> entries, bool useIncrements)

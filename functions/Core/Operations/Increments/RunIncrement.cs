@@ -132,7 +132,7 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
             Operator = machine.Operator,
             Attempt = attempt,
             Totals = new Totals(artifacts.Sum(a => a.RawBytes), artifacts.Sum(a => a.StoredBytes), artifacts.Sum(a => a.Rows ?? 0), tables.Count),
-            Source = new SourceFacts(request.Source.Host, request.Source.Port, request.Source.Database, session.Server.SystemIdentifier),
+            Source = new SourceFacts(request.Source.Host, request.Source.Port, request.Source.Database, session.Server.SystemIdentifier, session.Server.History),
             Snapshot = facts,
             Tools = new ToolVersions(Product.Version, null, zstd, gpg),
             Artifacts = artifacts,
@@ -197,7 +197,7 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
     private static async Task<Horizon> HorizonAsync(Npgsql.NpgsqlConnection session, SnapshotFacts facts, ServerFacts server, CancellationToken cancel)
     {
         await using var command = new Npgsql.NpgsqlCommand("SELECT pg_snapshot_xmax(pg_current_snapshot())::text", session);
-        return new Horizon(IncrementChain.Xid(facts.Xmin), IncrementChain.Xid((string)(await command.ExecuteScalarAsync(cancel))!), facts.Lsn, server.SystemIdentifier);
+        return new Horizon(IncrementChain.Xid(facts.Xmin), IncrementChain.Xid((string)(await command.ExecuteScalarAsync(cancel))!), facts.Lsn, server.SystemIdentifier, server.History);
     }
 
     private void Note(CriticalTable table, TableStep step)
