@@ -30,7 +30,7 @@ public static class DrillVerb
             var place = Place.Of(context, parsed);
             await using var vault = place.OpenVault();
             var entry = await place.FindAsync(vault, parsed.GetRequiredValue(which), cancel);
-            var reports = Folder(parsed.GetValue(folder), context);
+            var reports = OutputFolder.Of(context, parsed.GetValue(folder), "--report");
             DrillReport report;
             using (var progress = new ProgressPrinter(context.Terminal, quiet: false))
             {
@@ -66,24 +66,6 @@ public static class DrillVerb
 
     /// <summary>PASS, FAIL or COULD NOT VERIFY.</summary>
     public static string Word(Verdict verdict) => Words.Of(verdict).Replace('-', ' ').ToUpperInvariant();
-
-    // Before the drill, which may take an hour: a folder that cannot be written is known at once.
-    private static string Folder(string? given, VerbContext context)
-    {
-        var folder = Path.GetFullPath(given ?? ".", Path.GetFullPath(context.Machine.WorkingFolder));
-        try
-        {
-            Directory.CreateDirectory(folder);
-            var probe = Path.Combine(folder, $".drill-{Path.GetRandomFileName()}");
-            File.WriteAllText(probe, "");
-            File.Delete(probe);
-            return folder;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BackupException(ErrorCode.UsageWrong, $"the report cannot be written into {folder}: {e.Message}", "Name a folder with --report.", e);
-        }
-    }
 
     private static void Print(Terminal terminal, DrillReport r)
     {

@@ -24,6 +24,7 @@ public static class VerbTable
             PruneVerb.Create(context),
             SyncVerb.Create(context),
             WatchVerb.Create(context),
+            ReportVerb.Create(context),
             CheckVerb.Create(context),
             DoctorVerb.Create(context),
             SecretVerb.Create(context),

@@ -16,6 +16,9 @@ public sealed record EvidenceItem(string Key, Evidence? Entry, string? Problem);
 /// <param name="Forks">Entries that share their predecessor with another: two commands ended at the same time. No damage.</param>
 public sealed record EvidenceChain(string Environment, string Database, IReadOnlyList<EvidenceItem> Items, int Forks)
 {
+    /// <summary>When the first entry of the whole trail was written; null = it is empty.</summary>
+    public DateTimeOffset? Began { get; init; }
+
     public bool IsIntact => Items.All(i => i.Problem is null);
 }
 
@@ -41,18 +44,25 @@ public sealed class EvidenceTrail(IVault vault, string environment, string datab
         await vault.PutAsync(_prefix + EvidenceName.Of(evidence.At, bytes), content, ObjectState.Committed, retain: null, cancel);
     }
 
-    public async Task<EvidenceChain> ReadAsync(CancellationToken cancel)
+    public Task<EvidenceChain> ReadAsync(CancellationToken cancel) => ReadAsync(DateTimeOffset.MinValue, DateTimeOffset.MaxValue, cancel);
+
+    /// <summary>The entries of a period; the chain is checked for these. All names are listed, nothing else is read.</summary>
+    /// <param name="from">The first moment.</param>
+    /// <param name="until">The first moment that is no longer asked for.</param>
+    /// <param name="cancel">Stops reading.</param>
+    public async Task<EvidenceChain> ReadAsync(DateTimeOffset from, DateTimeOffset until, CancellationToken cancel)
     {
-        var keys = new List<string>();
-        await foreach (var item in vault.ListAsync(_prefix, cancel)) keys.Add(item.Key);
+        var all = new List<(string Key, EvidenceName? Name)>();
+        await foreach (var item in vault.ListAsync(_prefix, cancel)) all.Add((item.Key, EvidenceName.TryParse(item.Key, out var name) ? name : null));
+        var keys = all.Where(e => e.Name is null || (e.Name.At >= from && e.Name.At < until)).Select(e => e.Key).ToList();
         var items = new EvidenceItem[keys.Count];
         await Parallel.ForAsync(0, keys.Count, new ParallelOptions { MaxDegreeOfParallelism = ReadAhead, CancellationToken = cancel },
             async (i, token) => items[i] = await ReadAsync(keys[i], token));
-        var names = keys.Select(k => EvidenceName.TryParse(k, out var name) ? name.Sha256 : null).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var names = all.Select(e => e.Name?.Sha256).OfType<string>().ToHashSet(StringComparer.Ordinal);
         var forks = items.Where(i => i.Entry is not null).GroupBy(i => i.Entry!.Previous).Sum(g => g.Count() - 1);
         return new EvidenceChain(environment, database,
             [.. items.Select(i => i.Problem is null && i.Entry!.Previous is { } previous && !names.Contains(previous) ? i with { Problem = $"the entry before it, {previous[..12]}…, is missing" } : i)],
-            forks);
+            forks) { Began = all.Select(e => e.Name?.At).Min() };
     }
 
     /// <summary>True for the key of an entry of any trail.</summary>

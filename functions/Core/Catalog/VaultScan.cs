@@ -11,6 +11,7 @@ public sealed class BackupFolder(string prefix, Tier tier, BackupId id)
 {
     private readonly Dictionary<string, AttemptFacts> _attempts = new(StringComparer.Ordinal);
     private readonly List<ResultName> _results = [];
+    private readonly Dictionary<string, long> _bytes = new(StringComparer.Ordinal);
 
     public string Prefix { get; } = prefix;
     public Tier Tier { get; } = tier;
@@ -31,6 +32,9 @@ public sealed class BackupFolder(string prefix, Tier tier, BackupId id)
     public bool IsLocked { get; private set; }
     public IReadOnlyDictionary<string, AttemptFacts> Attempts => _attempts;
 
+    /// <summary>Of everything that is listed here, by storage class.</summary>
+    public IReadOnlyDictionary<string, long> Bytes => _bytes;
+
     public bool IsBackup => CommittedAt is not null && !HasTombstone;
 
     /// <summary>Only a backup gets a lock or results.</summary>
@@ -38,6 +42,14 @@ public sealed class BackupFolder(string prefix, Tier tier, BackupId id)
 
     /// <summary>It once was a backup, and its manifest was taken away.</summary>
     public bool LostItsManifest => CommittedAt is null && !HasTombstone && WasCommitted;
+
+    /// <summary>False when objects that the manifest names are not listed, or have other sizes.</summary>
+    public bool Holds(Manifest manifest)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        return manifest.Artifacts.Count == 0 || (_attempts.TryGetValue(manifest.Attempt, out var there)
+            && there.Objects >= manifest.Artifacts.Count && there.Bytes >= manifest.Artifacts.Sum(a => a.StoredBytes));
+    }
 
     /// <summary>Its entry, without the manifest.</summary>
     public CatalogEntry ToEntry() => new() { Prefix = Prefix, Tier = Tier, Id = Id, IsLocked = IsLocked, Results = [.. _results.OrderBy(r => r.At)] };
@@ -47,6 +59,7 @@ public sealed class BackupFolder(string prefix, Tier tier, BackupId id)
     {
         if (item.LastModified > Youngest) Youngest = item.LastModified;
         HasObjects |= name != VaultKeys.TombstoneName;
+        _bytes[item.StorageClass] = _bytes.GetValueOrDefault(item.StorageClass) + item.Size;
         switch (name)
         {
             case VaultKeys.ManifestName:

@@ -50,6 +50,19 @@ public static class VerifyResults
 
     public static byte[] Write(DrillReport report) => JsonSerializer.SerializeToUtf8Bytes(report, _context.DrillReport);
 
+    /// <summary>Null for what cannot be read as one: it measures and proves nothing more than its name says.</summary>
+    public static DrillReport? TryReadDrill(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, _context.DrillReport);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     private static JsonSerializerOptions Options()
     {
         var options = ManifestJson.NewOptions();

@@ -70,7 +70,7 @@ internal sealed class WatchReader(WatchRequest request, TimeProvider clock)
             // Only a manifest says whether a lock was promised.
             var isAsked = recent.Contains(folder) || (request.Policy.Lock != LockMode.None && !folder.IsLocked);
             var entry = isAsked ? await _catalog.LoadAsync(folder.ToEntry(), token) : folder.ToEntry();
-            loaded.Add(new WatchedBackup { Entry = entry, StoredAt = folder.CommittedAt!.Value, IsWhole = IsWhole(folder, entry.Manifest) });
+            loaded.Add(new WatchedBackup { Entry = entry, StoredAt = folder.CommittedAt!.Value, IsWhole = entry.Manifest is null || folder.Holds(entry.Manifest) });
         });
         return [.. loaded];
     }
@@ -82,13 +82,6 @@ internal sealed class WatchReader(WatchRequest request, TimeProvider clock)
         Tier.Manual => 2,
         _ => 3,
     };
-
-    private static bool IsWhole(BackupFolder folder, Manifest? manifest)
-    {
-        if (manifest is null || manifest.Artifacts.Count == 0) return true;
-        return folder.Attempts.TryGetValue(manifest.Attempt, out var there)
-            && there.Objects >= manifest.Artifacts.Count && there.Bytes >= manifest.Artifacts.Sum(a => a.StoredBytes);
-    }
 
     private static IEnumerable<Orphan> Orphans(VaultScan scan, IReadOnlyList<WatchedBackup> backups)
     {
