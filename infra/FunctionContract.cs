@@ -44,6 +44,9 @@ public static class FunctionContract
     public const string PruneFunction = "BACKUP_PRUNE_FUNCTION";
     public const string TestAlarm = "BACKUP_TEST_ALARM";
 
+    /// <summary>Begins the keys of the months' reports in the config bucket, which Watch writes once.</summary>
+    public const string Reports = "reports/";
+
     public const string Dump = "Dump";
     public const string Incremental = "Incremental";
     public const string Verify = "Verify";
@@ -69,6 +72,6 @@ public static class FunctionContract
     /// <summary>From EventBridge, which puts the key of a manifest that lifecycle removed in the place of <c>&lt;key&gt;</c>.</summary>
     public const string ExpiryEvent = """{"kind":"expiry","key":<key>}""";
 
-    /// <summary>Hourly. The first of a day also prunes and compares the copy, the first of a month also reports and sends the test page.</summary>
+    /// <summary>Hourly. The first of a day also prunes and compares the copy, the first of a month also sends the test page and reports.</summary>
     public static object WatchEvent() => new { kind = "hourly", scheduledTime = ScheduledTime };
 }

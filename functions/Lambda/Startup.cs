@@ -31,6 +31,7 @@ public sealed class Startup
         services.AddSingleton<IAmazonCloudWatch>(_ => new AmazonCloudWatchClient());
         services.AddSingleton<SecretStore>();
         services.AddSingleton<PolicyBundle>();
+        services.AddSingleton<ReportStore>();
         services.AddSingleton<AwsCall>();
         services.AddSingleton<FargateTask>();
         services.AddSingleton<HandOver>();

@@ -33,9 +33,7 @@ public static class BucketPolicies
             Other("KmsOnly", ["s3:PutObject"], objects, "s3:x-amz-server-side-encryption", "aws:kms"),
             Other("OurKeyOnly", ["s3:PutObject"], objects, "s3:x-amz-server-side-encryption-aws-kms-key-id", keyArns),
             Deny("NoCustomerKeys", ["s3:PutObject"], objects).ToEverybody().When("Null", "s3:x-amz-server-side-encryption-customer-algorithm", "false"),
-            // Parts of an upload carry no condition; its completion does.
-            Deny("WriteOnce", ["s3:PutObject"], [$"{bucket}/{names.Root}*"]).ToEverybody()
-                .When("Null", "s3:if-none-match", "true").When("Bool", "s3:ObjectCreationOperation", "true"),
+            WriteOnce([$"{bucket}/{names.Root}*"]),
             Deny("VaultAdminsOnly", _guarded, all).ToEverybody().When("ArnNotLike", "aws:PrincipalArn", Exempt(names, administrators)),
             Deny("TagsStay", ["s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"], objects).ToEverybody()
                 .When("ArnNotLike", "aws:PrincipalArn", Exempt(names, administrators)),
@@ -56,12 +54,14 @@ public static class BucketPolicies
         ArgumentNullException.ThrowIfNull(names);
         var bucket = Names.BucketArn(names.ConfigBucket);
         string[] all = [bucket, $"{bucket}/*"];
-        string[] deployers = [names.RoleArn(names.Role("ci-deploy")), .. Exempt(names, administrators)];
+        // Watch writes reports; its own policy holds it to them.
+        string[] writers = [names.RoleArn(names.Role("ci-deploy")), names.RoleArn(names.Role("watch")), .. Exempt(names, administrators)];
         return
         [
             .. Doors(bucket, names.Account),
             Deny("VaultAdminsOnly", _guarded, all).ToEverybody().When("ArnNotLike", "aws:PrincipalArn", Exempt(names, administrators)),
-            Deny("DeployersOnly", ["s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObjectTagging"], [$"{bucket}/*"]).ToEverybody().When("ArnNotLike", "aws:PrincipalArn", deployers),
+            Deny("DeployersAndReportsOnly", ["s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObjectTagging"], [$"{bucket}/*"]).ToEverybody().When("ArnNotLike", "aws:PrincipalArn", writers),
+            WriteOnce([$"{bucket}/{FunctionContract.Reports}*"]),
         ];
     }
 
@@ -118,6 +118,10 @@ public static class BucketPolicies
     /// <summary>Refuses a header that is there and says something else.</summary>
     private static Statement Other(string sid, IReadOnlyList<string> actions, IReadOnlyList<string> objects, string key, params IReadOnlyList<string> values) =>
         Deny(sid, actions, objects).ToEverybody().When("Null", key, "false").When("StringNotEquals", key, values);
+
+    // Parts of an upload carry no condition; its completion does.
+    private static Statement WriteOnce(IReadOnlyList<string> objects) => Deny("WriteOnce", ["s3:PutObject"], objects).ToEverybody()
+        .When("Null", "s3:if-none-match", "true").When("Bool", "s3:ObjectCreationOperation", "true");
 
     private static Statement Street(string sid, IReadOnlyList<string> objects, Names names, IReadOnlyList<string> administrators, string from, params IReadOnlyList<string> to) =>
         Deny(sid, ["s3:PutObjectTagging"], objects).ToEverybody().When("StringEquals", "s3:ExistingObjectTag/backup", from)

@@ -37,7 +37,7 @@ public static class PeoplePolicies
                 [.. Buckets(names).Select(Names.BucketArn)]),
             Allow("SeeObjects",
                 ["s3:GetObjectRetention", "s3:GetObjectLegalHold", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"], Grants.Everything(names)),
-            Allow("SeePolicy", ["s3:GetObject"], [$"{Names.BucketArn(names.ConfigBucket)}/policy/*"]),
+            Allow("SeePolicyAndReports", ["s3:GetObject"], [$"{Names.BucketArn(names.ConfigBucket)}/policy/*", $"{Names.BucketArn(names.ConfigBucket)}/{FunctionContract.Reports}*"]),
             Allow("SeeTrail", ["s3:GetObject"], [$"{Names.BucketArn(names.TrailBucket)}/AWSLogs/*"]),
             Allow("SeeRoles", ["iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"], [names.RoleArn($"{names.Stem}-*")]),
             // These actions know no resource; all of them only describe.

@@ -56,7 +56,7 @@ public static class WorkerPolicies
         ];
     }
 
-    /// <summary>Judges from outside: reads facts and ages, repairs locks, starts Prune, sends the test page. No artifact, no password.</summary>
+    /// <summary>Judges from outside: reads facts and ages, repairs locks, starts Prune, sends the test page, writes the month's report. No artifact, no password.</summary>
     public static IEnumerable<Statement> Watch(Names names, Made made, string? copyBucket)
     {
         ArgumentNullException.ThrowIfNull(names);
@@ -71,6 +71,7 @@ public static class WorkerPolicies
             Allow("RepairLocks", ["s3:PutObjectRetention"], Grants.Everything(names)),
             Allow("SayLocked", ["s3:PutObject"], Grants.Everything(names, "*/locked.json")),
             Grants.Tag("TagLocked", Grants.Everything(names, "*/locked.json"), "committed"),
+            Allow("WriteReports", ["s3:PutObject"], [$"{Names.BucketArn(names.ConfigBucket)}/{FunctionContract.Reports}*"]),
             Grants.List(names, [$"{names.Root}*"]),
             .. copy,
             Grants.Key(names, made.KeyArn, "kms:GenerateDataKey", "kms:Decrypt"),

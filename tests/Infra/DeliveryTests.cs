@@ -22,6 +22,16 @@ public sealed partial class DeliveryTests
         }
     }
 
+    [Fact]
+    public async Task Every_aws_command_of_the_pages_and_workflows_is_one_that_the_API_knows()
+    {
+        string[] folders = ["docs", "docs/runbooks", ".github/workflows"];
+        var files = folders.SelectMany(f => Directory.EnumerateFiles(Path.Combine(Stacks.Root, f))).Append(Path.Combine(Stacks.Root, "README.md")).Where(f => !f.EndsWith(".png", StringComparison.Ordinal));
+        var (exit, output) = await Tool.RunAsync("python3", [Path.Combine(Stacks.Root, "tests", "Infra", "commands.py"), .. files], "");
+        Assert.True(exit == 0, output);
+        Assert.Matches(@"(?m)^[1-9]\d+ commands$", output);
+    }
+
     [Theory]
     [MemberData(nameof(Workflows))]
     public void Workflows_pin_what_they_use_and_begin_without_rights(string workflow)

@@ -32,6 +32,7 @@ public sealed partial class ContractTests
             ["CopyBucket"] = WatchHandler.CopyBucketVariable,
             ["PruneFunction"] = WatchHandler.PruneFunctionVariable,
             ["TestAlarm"] = WatchHandler.TestAlarmVariable,
+            ["Reports"] = Aws.ReportStore.Prefix,
             ["Dump"] = nameof(Functions.Dump),
             ["Incremental"] = nameof(Functions.Incremental),
             ["Verify"] = nameof(Functions.Verify),

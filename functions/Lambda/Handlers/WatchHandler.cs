@@ -3,6 +3,7 @@ using Amazon.CloudWatch;
 using Amazon.CloudWatch.Model;
 using Backup.Core.Machine;
 using Backup.Core.Model;
+using Backup.Core.Operations.Reporting;
 using Backup.Core.Operations.Watching;
 using Backup.Core.Policies;
 using Backup.Core.Signals;
@@ -16,10 +17,10 @@ namespace Backup.Lambda.Handlers;
 
 /// <summary>
 /// Event → judgement, ages as figures, locks repaired, and the heartbeat when all is well. The first watch of a UTC day also looks at versions and at the copy, starts
-/// Prune and tells the team's channel what is wrong; the first of a month sends the test page.
+/// Prune and tells the team's channel what is wrong; the first of a month sends the test page and writes the last month's report.
 /// </summary>
 public sealed class WatchHandler(
-    MachineEnvironment machine, TimeProvider clock, PolicyBundle policies, Figures figures, AwsCall aws, IAmazonCloudWatch cloudWatch)
+    MachineEnvironment machine, TimeProvider clock, PolicyBundle policies, ReportStore reports, Figures figures, AwsCall aws, IAmazonCloudWatch cloudWatch)
 {
     public const string CopyBucketVariable = "BACKUP_COPY_BUCKET";
     public const string PruneFunctionVariable = "BACKUP_PRUNE_FUNCTION";
@@ -47,6 +48,8 @@ public sealed class WatchHandler(
         if (isDaily && time.Day == 1) await TestPageAsync(did, call.Cancel);
         // Its silence is the alarm outside of this account: it must not sound well while people cannot be reached.
         if (report.Safe && failures.Count == 0) await BeatAsync(channels, policy, call, did);
+        // Last: a report that cannot be written keeps nobody from being told.
+        if (isDaily && time.Day == 1) await ReportAsync(policy, time.AddMonths(-1), did, call.Cancel);
         return new WatchResult
         {
             Outcome = report.Safe ? WatchResult.Safe : WatchResult.AtRisk,
@@ -59,7 +62,7 @@ public sealed class WatchHandler(
     private async Task<WatchReport> JudgeAsync(Policy policy, bool isDaily, CancellationToken cancel)
     {
         await using var vault = VaultFactory.Open(policy.Vault!, null, clock);
-        await using var copy = isDaily && machine[CopyBucketVariable] is { } bucket ? VaultFactory.Open($"s3://{bucket}", null, clock) : null;
+        await using var copy = isDaily ? OpenCopy() : null;
         return await new Watch(clock).ExecuteAsync(new WatchRequest { Policy = policy, Vault = vault, Copy = copy, WithVersions = isDaily }, cancel);
     }
 
@@ -117,6 +120,16 @@ public sealed class WatchHandler(
         await cloudWatch.SetAlarmStateAsync(new SetAlarmStateRequest { AlarmName = alarm, StateValue = StateValue.ALARM, StateReason = "the monthly test: somebody must have been paged" }, cancel);
         did.Add("sent the test page");
     }
+
+    private async Task ReportAsync(Policy policy, DateTimeOffset month, List<string> did, CancellationToken cancel)
+    {
+        await using var vault = VaultFactory.Open(policy.Vault!, null, clock);
+        await using var copy = OpenCopy();
+        var request = new MonthlyReportRequest { Policy = policy, Vault = vault, Copy = copy, Month = new ReportMonth(month.Year, month.Month) };
+        if (await reports.WriteAsync(await new MonthlyReport(clock).ExecuteAsync(request, cancel), cancel) is { } place) did.Add($"reported {place}");
+    }
+
+    private IVault? OpenCopy() => machine[CopyBucketVariable] is { } bucket ? VaultFactory.Open($"s3://{bucket}", null, clock) : null;
 
     private static async Task BeatAsync(NoticeChannels channels, Policy policy, Invocation call, List<string> did)
     {

@@ -59,6 +59,7 @@ export const groups = {
     ['read an artifact of another database', 's3:GetObject', other, {}, ['operator', 'vault-admin', 'ci-made', 'account-admin']],
     ['decrypt it (S3 asks the key)', 'kms:Decrypt', 'key', viaS3, ['writer', 'drill', 'watch', 'pruner', 'operator', 'ci-made']],
     ['decrypt outside of S3', 'kms:Decrypt', 'key', {}, ['ci-made']],
+    ["read a month's report", 's3:GetObject', 'config/reports/report-production-2026-10.html', {}, ['auditor', 'vault-admin', 'ci-made', 'account-admin']],
     ['thaw an archived artifact', 's3:RestoreObject', own, {}, ['operator', 'vault-admin', 'ci-made', 'account-admin']],
     ["read the database's password", 'secretsmanager:GetSecretValue', 'secret/bloom', { 'secretsmanager:resource/AllowRotationLambdaArn': 'rotation-function', 'aws:ResourceTag/backup-stack': 'backup-bloom-production' }, ['writer', 'rotation']],
     ["read another database's password", 'secretsmanager:GetSecretValue', 'secret/analytics', {}, []],
@@ -87,6 +88,8 @@ export const groups = {
     ["change the operators' role", 'iam:PutRolePolicy', 'operator-role', {}, ['account-admin']],
     ['deploy a function', 'lambda:UpdateFunctionCode', 'function', {}, ['ci-deploy', 'account-admin']],
     ['write a policy document', 's3:PutObject', 'config/policy/new.json', {}, ['vault-admin', 'ci-deploy']],
+    ["write a month's report, once", 's3:PutObject', 'config/reports/report-production-2026-10.html', write, ['watch', 'vault-admin']],
+    ["write a month's report over another", 's3:PutObject', 'config/reports/report-production-2026-10.html', { 's3:ObjectCreationOperation': 'true' }, []],
     ['delete a policy document', 's3:DeleteObject', 'config/policy/new.json', {}, ['vault-admin']],
   ],
 }

@@ -10,7 +10,7 @@ internal static class ReportChart
 {
     private const int Width = 720;
     private const int Height = 170;
-    private const int Left = 70;
+    private const int Left = 84;
     private const int Top = 12;
     private const int Base = 130;
 

@@ -13,7 +13,7 @@ internal static class ReportDatabase
         <section id="{ReportPage.Anchor(d)}">
         <h2>{Name(d.Database)}</h2>
         {(d.Note is { } note ? $"<p>{Text(note)}</p>" : "")}
-        {(d.HasData ? $"{Facts(d, r)}{ReportChart.Write(d)}{Incidents(d)}{Drills(d)}" : "")}{Tiers(d)}{(d.HasData ? Trail(d) : "")}
+        {(d.HasData || d.Incidents.Count > 0 ? $"{Facts(d, r)}{ReportChart.Write(d)}{Incidents(d)}{Drills(d)}" : "")}{Tiers(d)}{(d.HasData ? Trail(d) : "")}
         </section>
 
         """;

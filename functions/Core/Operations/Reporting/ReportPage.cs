@@ -16,7 +16,7 @@ public static class ReportPage
         page.Append(CultureInfo.InvariantCulture, $"""
             <header>
             <div><h1>Backups of {Text(report.Project)}, {Text(report.Title)}{(report.SoFar ? ", so far" : "")}</h1><p class="soft">Environment {Text(report.Environment)}, vault {Code(report.Vault)}, made on {Time(report.MadeAt)}</p></div>
-            <div class="verdict {(Incidents(report) == 0 ? "pass" : "fail")}">{(report.Databases.All(d => !d.HasData) ? "NO DATA" : Incidents(report) == 0 ? "NO INCIDENT" : PolicyReading.Count(Incidents(report), "incident").ToUpperInvariant())}</div>
+            <div class="verdict {Class(report)}">{Verdict(report)}</div>
             </header>
             {Summary(report)}
             {Overview(report)}
@@ -40,6 +40,10 @@ public static class ReportPage
         return $"report-{VaultKeys.Escape(report.Environment)}-{report.Month}.{extension}";
     }
 
+    private static string Verdict(MonthReport r) => Incidents(r) > 0 ? PolicyReading.Count(Incidents(r), "incident").ToUpperInvariant() : r.Databases.All(d => !d.HasData) ? "NO DATA" : "NO INCIDENT";
+
+    private static string Class(MonthReport r) => Incidents(r) > 0 ? "fail" : r.Databases.All(d => !d.HasData) ? "could-not-verify" : "pass";
+
     private static int Incidents(MonthReport r) => r.Databases.Sum(d => d.Incidents.Count);
 
     private static string Summary(MonthReport r)
@@ -53,7 +57,7 @@ public static class ReportPage
             {Fact("Scheduled backups made", r.SuccessPercent is { } percent ? Percent(percent) : "–", runs.Count == 0 ? "no database has a schedule" : $"{Count(runs.Sum(x => x.Made))} of {Count(runs.Sum(x => x.Due))} that were due")}
             {Fact("Recovery point reached", worst is null ? "–" : $"{Gap(worst.LargestGap!)}", Objective(r.RpoObjectiveHours, "RPO", r.Databases.Select(d => d.RpoMet)))}
             {Fact("Recovery time measured", slowest is null ? "no drill passed" : Seconds(slowest.RestoreSeconds!.Value), Objective(r.RtoObjectiveHours, "RTO", r.Databases.Select(d => d.RtoMet)))}
-            {Fact("Restore drills", Count(drills.Count), drills.Count == 0 ? "nothing was proven by a restore in this month" : $"{drills.Count(d => d.Verdict == Verdict.Pass)} passed, {drills.Count(d => d.Verdict == Verdict.Fail)} failed, {drills.Count(d => d.Verdict == Verdict.CouldNotVerify)} could not verify")}
+            {Fact("Restore drills", Count(drills.Count), drills.Count == 0 ? "nothing was proven by a restore in this month" : $"{drills.Count(d => d.Verdict == Model.Verdict.Pass)} passed, {drills.Count(d => d.Verdict == Model.Verdict.Fail)} failed, {drills.Count(d => d.Verdict == Model.Verdict.CouldNotVerify)} could not verify")}
             {Fact("Stored now", Bytes.Text(r.Storage.Bytes), r.Storage.MonthlyUsd is { } usd ? $"about {ReportStorage.Usd(usd)} a month" : null)}
             {Fact("Access to backups", r.Access is { } access ? $"{Count(access.Events)} events" : "not in here", r.Access is { } a ? $"{Count(a.Lines.Select(l => l.Who).Distinct().Count())} users and roles, {Count(a.Lines.Sum(l => l.Denied))} refused" : "no access log was given")}
             </dl>

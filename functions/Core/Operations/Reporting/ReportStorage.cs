@@ -1,5 +1,6 @@
 using System.Globalization;
 using Backup.Core.Model;
+using Backup.Core.Policies;
 using static Backup.Core.Operations.Pages.Html;
 
 namespace Backup.Core.Operations.Reporting;
@@ -34,10 +35,10 @@ internal static class ReportStorage
     private static string Access(AccessFacts a) => $"""
         <h2>Access to backups</h2>
         <p class="soft">{Count(a.Events)} events in {Count(a.Files)} files of {Code(a.Log)}. Who was refused something comes first. What the trail did not record is not in here.</p>
-        {(a.Unreadable.Count == 0 ? "" : $"<p><b class=\"fail\">{Count(a.Unreadable.Count)} files could not be read</b>, so that their events are missing: {Join(a.Unreadable.Take(5), Code)}</p>")}
+        {(a.Unreadable.Count == 0 ? "" : $"<p><b class=\"fail\">{PolicyReading.Count(a.Unreadable.Count, "file")} could not be read</b>, so that their events are missing: {Join(a.Unreadable.Take(5), Code)}</p>")}
         {(a.Lines.Count == 0 ? "<p>No event of this month and environment is in it.</p>" : $"""
         <table class="stack"><thead><tr><th>Who</th><th>Action</th><th>Database</th><th class="num">Times</th><th class="num">Refused</th><th>Last</th></tr></thead><tbody>
-        {Join(a.Lines.Take(LinesShown), l => $"<tr{(l.Denied > 0 ? " class=\"differs\"" : "")}><td class=\"name\"><span>{Code(l.Who)}</span></td><td data-label=\"Action\"><span>{Text(l.Action)}</span></td><td data-label=\"Database\"><span>{(l.Database is null ? "–" : Name(l.Database))}</span></td>"
+        {Join(a.Lines.Take(LinesShown), l => $"<tr{(l.Denied > 0 ? " class=\"differs\"" : "")}><td class=\"name\"><span>{Code(l.Who)}</span></td><td data-label=\"Action\"><span class=\"when\">{Text(l.Action)}</span></td><td data-label=\"Database\"><span>{(l.Database is null ? "–" : Name(l.Database))}</span></td>"
             + $"{ReportPage.Cell("Times", Count(l.Count))}{ReportPage.Cell("Refused", Count(l.Denied))}<td data-label=\"Last\"><span>{Time(l.Last)}</span></td></tr>")}
         </tbody></table>
         """)}
