@@ -67,7 +67,7 @@ public sealed partial class LayoutTests
     [Fact]
     public void The_page_of_findings_lists_exactly_the_codes_that_exist_each_with_its_heading()
     {
-        var page = File.ReadAllText(Path.Combine(_root, "docs/findings.md"));
+        var page = File.ReadAllText(Path.Combine(_root, "docs/runbooks/findings.md"));
         var rows = FindingRow().Matches(page).Select(m => (m.Groups[1].Value, m.Groups[2].Value, m.Groups[3].Value, m.Groups[4].Value, m.Groups[5].Value));
         Assert.Equal(FindingCode.All.Select(c => (c.Name, Words.Of(c.Severity), Words.Of(c.Route), Words.Of(c.Group), c.Meaning)), rows);
         var headings = Heading().Matches(page).Select(m => m.Groups[1].Value);

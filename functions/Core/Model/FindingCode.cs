@@ -32,7 +32,7 @@ public enum NoticeRoute
 }
 
 /// <summary>
-/// The one table of finding codes. Names are never changed or reused: scripts, runbooks and notices rely on them. docs/findings.md prints this
+/// The one table of finding codes. Names are never changed or reused: scripts, runbooks and notices rely on them. docs/runbooks/findings.md prints this
 /// table and has one heading per code; a test compares the two.
 /// </summary>
 /// <param name="Name">Dotted, for example <c>backup.missed</c>. Also the heading of its runbook.</param>
@@ -121,7 +121,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
         Policy("policy.keyFile", "a public key file cannot be used"),
     ];
 
-    /// <summary>Every code, in the order in which docs/findings.md lists them.</summary>
+    /// <summary>Every code, in the order in which docs/runbooks/findings.md lists them.</summary>
     public static IReadOnlyList<FindingCode> All { get; } =
     [
         VaultUnreachable, BackupNone, BackupOld, BackupMissed, BackupUnreadable, BackupIncomplete, BackupHidden, BackupFuture, BackupUnexpected, DatabaseUnknown,
