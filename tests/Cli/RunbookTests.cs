@@ -153,6 +153,27 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
         }
     }
 
+    /// <summary>Those within sentences too, which no test runs: verb and options must exist.</summary>
+    [Fact]
+    public async Task Every_command_that_a_page_names_exists()
+    {
+        var named = Directory.GetFiles(Pages, "*.md").SelectMany(p => Named().Matches(File.ReadAllText(p)).Select(m => (Page: Path.GetFileName(p), Verb: m.Groups[1].Value, Arguments: m.Groups[2].Value))).ToList();
+        Assert.True(named.Count > 100, $"only {named.Count} commands were found");
+        var help = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (page, verb, arguments) in named)
+        {
+            if (!help.TryGetValue(verb, out var text))
+            {
+                using var output = new StringWriter();
+                using var error = new StringWriter();
+                Assert.True(await Program.RunAsync([verb, .. verb == "secret" ? (string[])["set"] : [], "--help"], () => postgres.Machine, TimeProvider.System, output, error) == 0, $"{page}: backup {verb}: {error}");
+                help[verb] = text = output.ToString();
+            }
+
+            Assert.All(Flag().Matches(arguments), m => Assert.True(text.Contains(m.Value, StringComparison.Ordinal), $"{page}: backup {verb} has no {m.Value}"));
+        }
+    }
+
     private static string Pages
     {
         get
@@ -212,6 +233,12 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
     /// <summary>The paragraph before a block that is not run.</summary>
     [GeneratedRegex(@"([^\n]*\n[^\n]*)\n\n```sh\n")]
     private static partial Regex OtherBlock();
+
+    [GeneratedRegex(@"(?:^|`|&& )backup (\w+)([^`\n|]*)", RegexOptions.Multiline)]
+    private static partial Regex Named();
+
+    [GeneratedRegex(@"--[a-z][a-z-]+")]
+    private static partial Regex Flag();
 
     [GeneratedRegex(@"^```(\w*)$", RegexOptions.Multiline)]
     private static partial Regex Fence();

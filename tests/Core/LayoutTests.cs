@@ -75,6 +75,14 @@ public sealed partial class LayoutTests
     }
 
     [Fact]
+    public void Every_finding_that_somebody_must_act_on_has_a_first_command_a_decision_and_a_confirmation()
+    {
+        var sections = File.ReadAllText(Path.Combine(_root, "docs/runbooks/findings.md")).Split("\n## ").Skip(1).ToDictionary(s => s[..s.IndexOf('\n', StringComparison.Ordinal)], StringComparer.Ordinal);
+        foreach (var code in FindingCode.All.Where(c => c.Group != FindingGroup.Policy && c.Severity != Severity.Info))
+            Assert.All((string[])["\n- **First:** ", "\n- **Decide:** ", "\n- **Confirm:** "], part => Assert.Contains(part, sections[code.Name], StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Every_finding_that_the_code_makes_is_in_the_table_once()
     {
         var declared = typeof(FindingCode).GetFields().Where(f => f.FieldType == typeof(FindingCode)).Select(f => (FindingCode)f.GetValue(null)!).ToList();

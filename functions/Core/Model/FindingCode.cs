@@ -70,6 +70,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode ObjectOrphaned = Watch("object.orphaned", Severity.Info, NoticeRoute.Chat, "objects of attempts that never became a backup");
     public static readonly FindingCode ObjectUnknown = Watch("object.unknown", Severity.Warning, NoticeRoute.Chat, "objects that this program did not write");
     public static readonly FindingCode IncrementLate = Watch("increment.late", Severity.Critical, NoticeRoute.Page, "a critical table's rows are copied less often than asked");
+    public static readonly FindingCode IncrementBroken = Watch("increment.broken", Severity.Critical, NoticeRoute.Page, "an increment is missing in the chain of the newest backup");
     public static readonly FindingCode CopyBehind = Watch("copy.behind", Severity.Critical, NoticeRoute.Chat, "backups are missing in the copy of the vault");
     public static readonly FindingCode CopyUnreachable = Watch("copy.unreachable", Severity.Critical, NoticeRoute.Chat, "the copy of the vault could not be read");
 
@@ -126,7 +127,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     [
         VaultUnreachable, BackupNone, BackupOld, BackupMissed, BackupUnreadable, BackupIncomplete, BackupHidden, BackupFuture, BackupUnexpected, DatabaseUnknown,
         SizeLearning, SizeDeviation, TableShrunk, TableVanished, TableAppeared, VerifyFailed, DrillFailed, DrillInconclusive, DrillOverdue, ProofNone,
-        LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ObjectOrphaned, ObjectUnknown, IncrementLate, CopyBehind, CopyUnreachable,
+        LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ObjectOrphaned, ObjectUnknown, IncrementLate, IncrementBroken, CopyBehind, CopyUnreachable,
         BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers,
         QuestionFailed, QuestionNotRun, IncrementFull, IncrementWatermark, IncrementDeletes, IncrementNoTable, IncrementForeignKey, IncrementNewer, IncrementColumns,
         PruneNotRemoved, ToolNewer,
