@@ -49,8 +49,7 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
     [Fact]
     public async Task Corruption_is_replaced_by_the_good_backup_and_the_broken_state_is_kept()
     {
-        var good = Path.GetFileName(Path.GetDirectoryName(Directory.GetFiles(_folder, "manifest.json", SearchOption.AllDirectories).Single()))!;
-        await Task.Delay(TimeSpan.FromSeconds(1.1), Cancel); // ids are whole seconds
+        var good = Only();
         await Database.SqlAsync(_source.Url, "UPDATE bookings SET note = 'garbage'; DROP TABLE customers CASCADE");
         await PageAsync("corruption.md", ("GOOD", good));
         Assert.Equal((100L, 0L), (await Database.ScalarAsync<long>(_source.Url, "SELECT count(*) FROM customers"),
@@ -69,13 +68,109 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
     }
 
     [Fact]
-    public void Every_page_is_listed_and_has_commands()
+    public async Task Failed_migration_goes_back_to_the_backup_before_it()
+    {
+        var before = Only();
+        await Database.SqlAsync(_source.Url, "ALTER TABLE bookings DROP COLUMN note; DELETE FROM bookings WHERE id > 10");
+        await PageAsync("failed-migration.md", ("BEFORE", before), ("TABLE", "public.bookings"));
+        Assert.Equal(3000L, await Database.ScalarAsync<long>(_source.Url, "SELECT count(note) FROM bookings"));
+        Assert.Single(await DatabasesAsync($"{_source.Name}_before%"));
+        Assert.Empty(await DatabasesAsync($"{_source.Name}_restored"));
+    }
+
+    [Fact]
+    public async Task Planned_rollback_brings_back_the_state_before_the_release()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder, "release.sql"), "ALTER TABLE bookings DROP COLUMN note; DROP TABLE customers CASCADE;", Cancel);
+        await PageAsync("planned-rollback.md", ("MIGRATION", "release.sql"), ("RELEASE", "4f1c9d2"));
+        Assert.Equal((3000L, 100L), (await Database.ScalarAsync<long>(_source.Url, "SELECT count(note) FROM bookings"), await Database.ScalarAsync<long>(_source.Url, "SELECT count(*) FROM customers")));
+        Assert.Contains(Directory.GetFiles(_folder, "manifest.json", SearchOption.AllDirectories), f => f.Contains("/pre-deploy/", StringComparison.Ordinal) && File.ReadAllText(f).Contains("4f1c9d2", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Leaked_credential_is_locked_out_and_its_deeds_are_looked_at()
+    {
+        var server = await postgres.PasswordServerAsync();
+        var role = $"leaked_{_source.Name}";
+        await Database.SqlAsync(server.AdminUrl("postgres"), $"CREATE ROLE {role} LOGIN PASSWORD 'x'");
+        try
+        {
+            var output = await PageAsync("leaked-credential.md", ("ROLE", role), ("ADMIN_URL", server.AdminUrl(_source.Name)), ("POLICY", WritePolicy()));
+            Assert.Contains("the chain is intact", output, StringComparison.Ordinal);
+            Assert.EndsWith("\nf\n", output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await Database.SqlAsync(server.AdminUrl("postgres"), $"DROP ROLE {role}");
+        }
+    }
+
+    [Fact]
+    public async Task Lost_key_ends_with_a_new_key_and_a_backup_that_a_drill_restores_with_it()
+    {
+        var home = Directory.CreateTempSubdirectory("gk").FullName; // short: the agent's socket lies in it
+        try
+        {
+                var output = await PageAsync("lost-key.md", ("NEW_KEY", "ops <ops@example.com>"), ("GNUPGHOME", home));
+            Assert.Contains($"PASS: {_source.Name}_", output, StringComparison.Ordinal);
+            Assert.Single(Directory.GetFiles(_folder, "base.dump.zst.gpg", SearchOption.AllDirectories));
+            Assert.Empty(Directory.GetFiles(_folder, "new-secret.asc"));
+        }
+        finally
+        {
+            await BashAsync("gpgconf --kill all", ("GNUPGHOME", home));
+            Directory.Delete(home, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Ransomware_restores_from_the_copy_when_the_vault_is_spoilt()
+    {
+        var good = Only();
+        (string, string)[] places = [("VAULT_COPY", Path.Combine(_folder, "copy")), ("NEW_VAULT", Path.Combine(_folder, "new"))];
+        await BashAsync("""backup sync --from "$VAULT" --to "$VAULT_COPY" """, places);
+        foreach (var file in Directory.GetFiles(Path.Combine(_folder, "vault", "local"), "*", SearchOption.AllDirectories)) await File.WriteAllTextAsync(file, "pay", Cancel);
+        var output = await PageAsync("ransomware.md", [.. places, ("POLICY", WritePolicy()), ("GOOD", good)]);
+        Assert.Contains("backup.unreadable", output, StringComparison.Ordinal);
+        Assert.Contains("BROKEN", output, StringComparison.Ordinal);
+        Assert.Equal([], await DatabaseComparison.CompareAsync((await postgres.InstallationAsync()).Tool("pg_dump"), _source.Url, _restored));
+        Assert.Equal(2, Directory.GetFiles(Path.Combine(_folder, "new"), "manifest.json", SearchOption.AllDirectories).Length);
+    }
+
+    [Fact]
+    public void Every_page_is_listed_and_what_no_test_runs_says_why()
     {
         var index = File.ReadAllText(Path.Combine(Pages, "README.md"));
         foreach (var page in Directory.GetFiles(Pages, "*.md").Select(p => Path.GetFileName(p)!).Where(p => p != "README.md"))
         {
+            var text = File.ReadAllText(Path.Combine(Pages, page));
             Assert.Contains($"]({page})", index, StringComparison.Ordinal);
-            Assert.NotEmpty(Block().Matches(File.ReadAllText(Path.Combine(Pages, page))));
+            Assert.All(OtherBlock().Matches(text), m => Assert.Contains("Not run by a test:", m.Groups[1].Value, StringComparison.Ordinal));
+            // A command that no test runs must not hide in a block of another kind.
+            Assert.All(Fence().Matches(text), m => Assert.True(m.Groups[1].Value is "bash" or "sh" or "", $"{page}: ```{m.Groups[1].Value}"));
+            if (page is not ("post-mortem.md" or "findings.md")) Assert.NotEmpty(Block().Matches(text));
+            Assert.All(Link().Matches(text), m => Assert.True(File.Exists(Path.Combine(Pages, m.Groups[1].Value)), $"{page} leads to {m.Groups[1].Value}"));
+        }
+    }
+
+    /// <summary>Those within sentences too, which no test runs: verb and options must exist.</summary>
+    [Fact]
+    public async Task Every_command_that_a_page_names_exists()
+    {
+        var named = Directory.GetFiles(Pages, "*.md").SelectMany(p => Named().Matches(File.ReadAllText(p)).Select(m => (Page: Path.GetFileName(p), Verb: m.Groups[1].Value, Arguments: m.Groups[2].Value))).ToList();
+        Assert.True(named.Count > 100, $"only {named.Count} commands were found");
+        var help = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (page, verb, arguments) in named)
+        {
+            if (!help.TryGetValue(verb, out var text))
+            {
+                using var output = new StringWriter();
+                using var error = new StringWriter();
+                Assert.True(await Program.RunAsync([verb, .. verb == "secret" ? (string[])["set"] : [], "--help"], () => postgres.Machine, TimeProvider.System, output, error) == 0, $"{page}: backup {verb}: {error}");
+                help[verb] = text = output.ToString();
+            }
+
+            Assert.All(Flag().Matches(arguments), m => Assert.True(text.Contains(m.Value, StringComparison.Ordinal), $"{page}: backup {verb} has no {m.Value}"));
         }
     }
 
@@ -89,10 +184,21 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
         }
     }
 
-    private async Task PageAsync(string page, params (string Name, string Value)[] variables) =>
+    /// <summary>The id of the one backup that there is.</summary>
+    private string Only() => Path.GetFileName(Path.GetDirectoryName(Directory.GetFiles(_folder, "manifest.json", SearchOption.AllDirectories).Single()))!;
+
+    private string WritePolicy()
+    {
+        var path = Path.Combine(_folder, "policy.yaml");
+        File.WriteAllText(path, $"project: p\nenvironment: local\nvault: vault\ndatabases: [{{ name: {_source.Name}, url: \"${{DATABASE_URL}}\" }}]\n");
+        return path;
+    }
+
+    private async Task<string> PageAsync(string page, params (string Name, string Value)[] variables) =>
         await BashAsync(string.Join('\n', Block().Matches(await File.ReadAllTextAsync(Path.Combine(Pages, page), Cancel)).Select(m => m.Groups[1].Value)), variables);
 
-    private async Task BashAsync(string commands, params (string Name, string Value)[] variables)
+    /// <returns>Standard output.</returns>
+    private async Task<string> BashAsync(string commands, params (string Name, string Value)[] variables)
     {
         var info = new ProcessStartInfo("bash", ["-euo", "pipefail", "-s"])
         {
@@ -111,6 +217,7 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
         await bash.WaitForExitAsync(Cancel);
         Assert.True(bash.ExitCode == 0, $"bash ended with {bash.ExitCode}: {await output}\n{await error}");
         Assert.DoesNotContain(PasswordServer.Password, await output + await error, StringComparison.Ordinal);
+        return await output;
     }
 
     private async Task<IReadOnlyList<string>> DatabasesAsync(string like)
@@ -122,4 +229,20 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
 
     [GeneratedRegex(@"^```bash\n(.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Block();
+
+    /// <summary>The paragraph before a block that is not run.</summary>
+    [GeneratedRegex(@"([^\n]*\n[^\n]*)\n\n```sh\n")]
+    private static partial Regex OtherBlock();
+
+    [GeneratedRegex(@"(?:^|`|&& )backup (\w+)([^`\n|]*)", RegexOptions.Multiline)]
+    private static partial Regex Named();
+
+    [GeneratedRegex(@"--[a-z][a-z-]+")]
+    private static partial Regex Flag();
+
+    [GeneratedRegex(@"^```(\w*)$", RegexOptions.Multiline)]
+    private static partial Regex Fence();
+
+    [GeneratedRegex(@"\]\(([\w./-]+\.md)")]
+    private static partial Regex Link();
 }

@@ -67,11 +67,19 @@ public sealed partial class LayoutTests
     [Fact]
     public void The_page_of_findings_lists_exactly_the_codes_that_exist_each_with_its_heading()
     {
-        var page = File.ReadAllText(Path.Combine(_root, "docs/findings.md"));
+        var page = File.ReadAllText(Path.Combine(_root, "docs/runbooks/findings.md"));
         var rows = FindingRow().Matches(page).Select(m => (m.Groups[1].Value, m.Groups[2].Value, m.Groups[3].Value, m.Groups[4].Value, m.Groups[5].Value));
         Assert.Equal(FindingCode.All.Select(c => (c.Name, Words.Of(c.Severity), Words.Of(c.Route), Words.Of(c.Group), c.Meaning)), rows);
         var headings = Heading().Matches(page).Select(m => m.Groups[1].Value);
         Assert.Equal(FindingCode.All.Where(c => c.Group != FindingGroup.Policy).Select(c => c.Name), headings);
+    }
+
+    [Fact]
+    public void Every_finding_that_somebody_must_act_on_has_a_first_command_a_decision_and_a_confirmation()
+    {
+        var sections = File.ReadAllText(Path.Combine(_root, "docs/runbooks/findings.md")).Split("\n## ").Skip(1).ToDictionary(s => s[..s.IndexOf('\n', StringComparison.Ordinal)], StringComparer.Ordinal);
+        foreach (var code in FindingCode.All.Where(c => c.Group != FindingGroup.Policy && c.Severity != Severity.Info))
+            Assert.All((string[])["\n- **First:** ", "\n- **Decide:** ", "\n- **Confirm:** "], part => Assert.Contains(part, sections[code.Name], StringComparison.Ordinal));
     }
 
     [Fact]

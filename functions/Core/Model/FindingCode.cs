@@ -32,7 +32,7 @@ public enum NoticeRoute
 }
 
 /// <summary>
-/// The one table of finding codes. Names are never changed or reused: scripts, runbooks and notices rely on them. docs/findings.md prints this
+/// The one table of finding codes. Names are never changed or reused: scripts, runbooks and notices rely on them. docs/runbooks/findings.md prints this
 /// table and has one heading per code; a test compares the two.
 /// </summary>
 /// <param name="Name">Dotted, for example <c>backup.missed</c>. Also the heading of its runbook.</param>
@@ -71,6 +71,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode ObjectOrphaned = Watch("object.orphaned", Severity.Info, NoticeRoute.Chat, "objects of attempts that never became a backup");
     public static readonly FindingCode ObjectUnknown = Watch("object.unknown", Severity.Warning, NoticeRoute.Chat, "objects that this program did not write");
     public static readonly FindingCode IncrementLate = Watch("increment.late", Severity.Critical, NoticeRoute.Page, "a critical table's rows are copied less often than asked");
+    public static readonly FindingCode IncrementBroken = Watch("increment.broken", Severity.Critical, NoticeRoute.Page, "an increment is missing in the chain of the newest backup");
     public static readonly FindingCode CopyBehind = Watch("copy.behind", Severity.Critical, NoticeRoute.Chat, "backups are missing in the copy of the vault");
     public static readonly FindingCode CopyUnreachable = Watch("copy.unreachable", Severity.Critical, NoticeRoute.Chat, "the copy of the vault could not be read");
 
@@ -123,12 +124,12 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
         Policy("policy.keyFile", "a public key file cannot be used"),
     ];
 
-    /// <summary>Every code, in the order in which docs/findings.md lists them.</summary>
+    /// <summary>Every code, in the order in which docs/runbooks/findings.md lists them.</summary>
     public static IReadOnlyList<FindingCode> All { get; } =
     [
         VaultUnreachable, BackupNone, BackupOld, BackupMissed, BackupUnreadable, BackupIncomplete, BackupHidden, BackupFuture, BackupUnexpected, DatabaseUnknown,
         SizeLearning, SizeDeviation, TableShrunk, TableVanished, TableAppeared, VerifyFailed, DrillFailed, DrillInconclusive, DrillOverdue, ProofNone,
-        LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ExpiryUnexplained, ObjectOrphaned, ObjectUnknown, IncrementLate, CopyBehind, CopyUnreachable,
+        LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ExpiryUnexplained, ObjectOrphaned, ObjectUnknown, IncrementLate, IncrementBroken, CopyBehind, CopyUnreachable,
         BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers,
         QuestionFailed, QuestionNotRun, IncrementFull, IncrementWatermark, IncrementDeletes, IncrementNoTable, IncrementForeignKey, IncrementNewer, IncrementPartition, IncrementColumns,
         PruneNotRemoved, ToolNewer,

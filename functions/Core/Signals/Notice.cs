@@ -51,7 +51,7 @@ public sealed record Notice
     };
 
     /// <summary>Where the runbook has its heading.</summary>
-    public string Runbook => $"docs/findings.md, heading {Key.Code}";
+    public string Runbook => $"docs/runbooks/findings.md, heading {Key.Code}";
 }
 
 /// <summary>One way to reach people. Throws <see cref="BackupException"/> (transient or not) without any part of the address when it fails.</summary>

@@ -130,7 +130,7 @@ public sealed partial class ChannelTests
         Assert.Contains("Date: Fri, 20 Mar 2026 03:00:00 +0000", head, StringComparison.Ordinal);
         var text = Encoding.UTF8.GetString(Convert.FromBase64String(body));
         Assert.Contains($"{_lost.Sentence}\n\nNext step: {_lost.NextStep}\n", text, StringComparison.Ordinal);
-        Assert.Contains("Code:        table.shrunk (docs/findings.md, heading table.shrunk)", text, StringComparison.Ordinal);
+        Assert.Contains("Code:        table.shrunk (docs/runbooks/findings.md, heading table.shrunk)", text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -29,6 +29,14 @@ public static class IncrementChain
     /// </summary>
     public static void CheckComplete(Manifest basis, IReadOnlyList<CatalogEntry> chain)
     {
+        if (Hole(basis, chain) is not { } hole) return;
+        throw new BackupException(ErrorCode.BackupDamaged, hole.Sentence,
+            $"Fetch {hole.Missing} from a copy of the vault, restore to a time before it, or leave increments out: --no-increments.");
+    }
+
+    /// <summary>The first increment that is missing, and what that means; null for a chain without a hole.</summary>
+    public static (string Missing, string Sentence)? Hole(Manifest basis, IReadOnlyList<CatalogEntry> chain)
+    {
         ArgumentNullException.ThrowIfNull(basis);
         ArgumentNullException.ThrowIfNull(chain);
         var covered = new Dictionary<TableName, ulong>();
@@ -38,15 +46,12 @@ public static class IncrementChain
             {
                 var until = covered.GetValueOrDefault(table.Table, Xid(basis.Snapshot.Xmin));
                 if (table.FromXmin is { } from && Xid(from) > until)
-                {
-                    throw new BackupException(ErrorCode.BackupDamaged,
-                        $"the increment {table.Since} is missing, and {manifest.Id} continues it: changes of {table.Table} between them are in neither",
-                        $"Fetch {table.Since} from a copy of the vault, restore to a time before it, or leave increments out: --no-increments.");
-                }
-
+                    return (table.Since, $"the increment {table.Since} is missing, and {manifest.Id} continues it: changes of {table.Table} between them are in neither");
                 covered[table.Table] = Xid(manifest.Snapshot.Xmin);
             }
         }
+
+        return null;
     }
 
     public static ulong Xid(string text) => ulong.Parse(text, CultureInfo.InvariantCulture);

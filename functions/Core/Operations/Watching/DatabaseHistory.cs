@@ -70,7 +70,8 @@ public sealed class DatabaseHistory
         return code.On(Database.Name, sentence, nextStep, severity);
     }
 
-    private static bool IsFuture(WatchedBackup backup, DateTimeOffset now)
+    /// <summary>Some of its times lie after now, beyond what clocks may differ.</summary>
+    internal static bool IsFuture(WatchedBackup backup, DateTimeOffset now)
     {
         var latest = now + ClockTolerance;
         return backup.Id.Time > latest || backup.Manifest is { } m && (m.StartedAt > latest || m.FinishedAt > latest || m.Snapshot.Time > latest);

@@ -1,14 +1,19 @@
 using Backup.Core.Model;
+using Backup.Core.Operations.Increments;
 
 namespace Backup.Core.Operations.Watching;
 
-/// <summary>Are the rows of critical tables copied as often as the policy asks? A whole backup copies them too.</summary>
+/// <summary>Are the rows of critical tables copied as often as the policy asks, and can every increment since the newest backup be restored? A whole backup copies them too.</summary>
 internal static class IncrementJudge
 {
     private static readonly TimeSpan _leastGrace = TimeSpan.FromMinutes(15);
 
-    public static IEnumerable<Finding> Judge(DatabaseHistory h)
+    public static IEnumerable<Finding> Judge(DatabaseHistory h, WatchFacts facts)
     {
+        if (h.Newest?.Manifest is { } basis && !facts.LongChains.Contains(h.Database.Name)
+            && IncrementChain.Hole(basis, IncrementChain.Of(basis, h.Backups.Where(b => b.IsWhole).Select(b => b.Entry))) is { } hole)
+            yield return h.On(FindingCode.IncrementBroken, hole.Sentence,
+                $"Run `backup run --database {h.Database.Name}`, which begins a new chain; fetch {hole.Missing} from a copy of the vault.");
         if (h.Newest is null || Age(h) is not { } age) yield break;
         var late = h.Database.CriticalTables.Where(t => age > t.Every + Grace(t.Every)).ToList();
         if (late.Count == 0) yield break;

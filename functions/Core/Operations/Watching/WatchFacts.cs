@@ -65,4 +65,7 @@ public sealed record WatchFacts
     public IReadOnlyList<BackupId> Relocked { get; init; } = [];
     public IReadOnlyDictionary<BackupId, string> Unlocked { get; init; } = new Dictionary<BackupId, string>();
     public CopyFacts? Copy { get; init; }
+
+    /// <summary>Databases whose newest backup has more increments than are read: their chain is not judged.</summary>
+    public IReadOnlySet<string> LongChains { get; init; } = new HashSet<string>();
 }

@@ -55,6 +55,7 @@ public static class WatchJudge
     private static IEnumerable<FindingCode> Unjudged(WatchFacts facts, string? database)
     {
         if (facts.Touched is null) foreach (var code in (FindingCode[])[FindingCode.ObjectHidden, FindingCode.ObjectOverwritten]) yield return code;
+        if (facts.LongChains.Any(d => database is null || d == database)) yield return FindingCode.IncrementBroken;
         if (facts.Copy is null) yield return FindingCode.CopyUnreachable;
         if (facts.Copy is null or { Problem: not null }) yield return FindingCode.CopyBehind;
         if (database is not null) foreach (var code in (FindingCode[])[FindingCode.ObjectUnknown, FindingCode.DatabaseUnknown]) yield return code;
@@ -73,7 +74,7 @@ public static class WatchJudge
         IEnumerable<Finding> findings =
         [
             .. FreshnessJudge.Judge(h), .. SizeJudge.Judge(h), .. ProofJudge.Judge(h), .. LockJudge.Judge(h, facts),
-            .. StrayJudge.Judge(h, facts), .. IncrementJudge.Judge(h), .. CopyJudge.Judge(h, facts),
+            .. StrayJudge.Judge(h, facts), .. IncrementJudge.Judge(h, facts), .. CopyJudge.Judge(h, facts),
         ];
         var newest = h.Newest?.Manifest;
         return new DatabaseState

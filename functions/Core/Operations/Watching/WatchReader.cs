@@ -24,6 +24,9 @@ public sealed record WatchRequest
 
     /// <summary>Complete locks that are missing.</summary>
     public bool RepairLocks { get; init; } = true;
+
+    /// <summary>A chain of more increments is not judged: reading it would cost more than it tells. A week of hourly ones is 168.</summary>
+    public int LongestChain { get; init; } = 500;
 }
 
 /// <summary>Gathers the facts: one listing, and the manifests that can matter to a judgement. A vault of ten years costs no more to read than one of a month.</summary>
@@ -41,7 +44,10 @@ internal sealed class WatchReader(WatchRequest request, TimeProvider clock)
     public async Task<WatchFacts> ReadAsync(CancellationToken cancel)
     {
         var scan = await VaultScan.ReadAsync(request.Vault, Prefixes, cancel);
-        var entries = await LoadAsync([.. scan.Folders.Where(f => f.IsBackup)], cancel);
+        var folders = scan.Folders.Where(f => f.IsBackup).ToList();
+        var whole = await LoadAsync([.. folders.Where(f => f.Tier != Tier.Incremental)], cancel);
+        var (chains, tooLong) = Chains(folders, whole);
+        IReadOnlyList<WatchedBackup> entries = [.. whole, .. await LoadAsync([.. folders.Where(f => f.Tier == Tier.Incremental)], cancel, chains)];
         var (relocked, unlocked) = await RelockAsync(request.RepairLocks ? entries : [], cancel);
         return new WatchFacts
         {
@@ -56,14 +62,30 @@ internal sealed class WatchReader(WatchRequest request, TimeProvider clock)
             Relocked = relocked,
             Unlocked = unlocked,
             Copy = request.Copy is { } copy ? await CopyAsync(copy, cancel) : null,
+            LongChains = tooLong,
         };
+    }
+
+    /// <summary>The increments since the newest complete backup of each database, as far as there are not too many.</summary>
+    private (HashSet<BackupFolder> Chains, HashSet<string> TooLong) Chains(IReadOnlyList<BackupFolder> folders, IReadOnlyList<WatchedBackup> whole)
+    {
+        var (chains, tooLong, now) = (new HashSet<BackupFolder>(), new HashSet<string>(StringComparer.Ordinal), clock.GetUtcNow());
+        foreach (var database in folders.Where(f => f.Tier == Tier.Incremental).GroupBy(f => f.Id.Database))
+        {
+            if (whole.Where(b => b.Id.Database == database.Key && b is { IsComplete: true, Manifest: not null } && !DatabaseHistory.IsFuture(b, now)).MaxBy(b => b.Manifest!.Snapshot.Time) is not { } basis) continue;
+            var chain = database.Where(f => f.Id.Time >= basis.Id.Time).ToList();
+            if (chain.Count > request.LongestChain) tooLong.Add(database.Key);
+            else chains.UnionWith(chain);
+        }
+
+        return (chains, tooLong);
     }
 
     private IReadOnlyList<string> Prefixes => request.Database is { } database
         ? VaultKeys.DatabasePrefixes(_environment, database)
         : [VaultKeys.Escape(_environment) + "/"];
 
-    private async Task<IReadOnlyList<WatchedBackup>> LoadAsync(IReadOnlyList<BackupFolder> folders, CancellationToken cancel)
+    private async Task<IReadOnlyList<WatchedBackup>> LoadAsync(IReadOnlyList<BackupFolder> folders, CancellationToken cancel, IReadOnlySet<BackupFolder>? also = null)
     {
         var recent = folders.GroupBy(f => (f.Id.Database, Group(f.Tier)))
             .SelectMany(g => g.OrderByDescending(f => f.Id.Time).Take(g.Key.Item2 == 0 ? NewestIncrements : NewestWhole)).ToHashSet();
@@ -71,7 +93,7 @@ internal sealed class WatchReader(WatchRequest request, TimeProvider clock)
         await Parallel.ForEachAsync(folders, new ParallelOptions { MaxDegreeOfParallelism = ReadAhead, CancellationToken = cancel }, async (folder, token) =>
         {
             // Only a manifest says whether a lock was promised.
-            var isAsked = recent.Contains(folder) || (request.Policy.Lock != LockMode.None && !folder.IsLocked);
+            var isAsked = recent.Contains(folder) || also?.Contains(folder) == true || (request.Policy.Lock != LockMode.None && !folder.IsLocked);
             var entry = isAsked ? await _catalog.LoadAsync(folder.ToEntry(), token) : folder.ToEntry();
             loaded.Add(new WatchedBackup { Entry = entry, StoredAt = folder.CommittedAt!.Value, IsWhole = entry.Manifest is null || folder.Holds(entry.Manifest), StoredBytes = Stored(folder, entry.Manifest) });
         });
