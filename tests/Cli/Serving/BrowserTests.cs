@@ -100,13 +100,13 @@ public sealed class BrowserTests : IAsyncLifetime
         foreach (var path in (string[])["", "database/shop"])
         {
             var page = await OpenAsync(context, path);
-            var reachable = await page.EvaluateAsync<int>("document.querySelectorAll('a, button, input:not([type=hidden])').length");
+            var reachable = await page.EvaluateAsync<int>("document.querySelectorAll('a, button, input:not([type=hidden], [hidden])').length");
             Assert.True(reachable >= 3);
             var order = new List<int>();
             for (var i = 0; i < reachable; i++)
             {
                 await page.Keyboard.PressAsync("Tab");
-                order.Add(await page.EvaluateAsync<int>("[...document.querySelectorAll('a, button, input:not([type=hidden])')].indexOf(document.activeElement)"));
+                order.Add(await page.EvaluateAsync<int>("[...document.querySelectorAll('a, button, input:not([type=hidden], [hidden])')].indexOf(document.activeElement)"));
                 Assert.NotEqual("none", await page.EvaluateAsync<string>("getComputedStyle(document.activeElement).outlineStyle"));
             }
 

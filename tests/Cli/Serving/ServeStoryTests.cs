@@ -52,17 +52,7 @@ public sealed class ServeStoryTests(PostgresFixture postgres) : IAsyncLifetime
             },
         };
         _vault = new FolderVault(Directory.CreateDirectory(Path.Combine(_folder, "vault")).FullName, _clock);
-        await File.WriteAllTextAsync(Path.Combine(_folder, "policy.yaml"), """
-            project: story
-            environment: test
-            vault: vault
-            databases:
-              - { name: bloom, url: "${BLOOM}", schedule: "* * * * *" }
-              - { name: shop, url: "${SHOP}", schedule: "* * * * *" }
-            watch: { maxAge: 26h }
-            notify: { pagerDuty: "${PAGER}", slack: "${SLACK}" }
-
-            """, Cancel);
+        await PolicyAsync("* * * * *");
     }
 
     public async ValueTask DisposeAsync()
@@ -124,6 +114,8 @@ public sealed class ServeStoryTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Contains("trigger backup/test/shop/backup.missed", Pages());
         Assert.Contains("trigger backup/test/bloom/backup.missed", Pages());
 
+        // It is scheduled again, once a day from this minute on, which has already begun.
+        await PolicyAsync($"{_clock.GetUtcNow():m' 'H} * * *");
         await using (var host = await ServeAsync())
         {
             var before = (await CountAsync("bloom"), await CountAsync("shop"));
@@ -132,9 +124,22 @@ public sealed class ServeStoryTests(PostgresFixture postgres) : IAsyncLifetime
         }
 
         await WatchAsync();
+        Assert.Equal(6, Pages().Count);
         foreach (var database in (string[])["bloom", "shop"]) Assert.Single(Pages(), p => p == $"resolve backup/test/{database}/backup.missed");
         lock (_log) Assert.DoesNotContain(_log, l => l.Contains("internal", StringComparison.Ordinal) || l.Contains("hunter2", StringComparison.Ordinal));
     }
+
+    private Task PolicyAsync(string schedule) => File.WriteAllTextAsync(Path.Combine(_folder, "policy.yaml"), $$"""
+        project: story
+        environment: test
+        vault: vault
+        databases:
+          - { name: bloom, url: "${BLOOM}", schedule: "{{schedule}}" }
+          - { name: shop, url: "${SHOP}", schedule: "{{schedule}}" }
+        watch: { maxAge: 26h }
+        notify: { pagerDuty: "${PAGER}", slack: "${SLACK}" }
+
+        """, Cancel);
 
     private async Task<ServeHost> ServeAsync()
     {
