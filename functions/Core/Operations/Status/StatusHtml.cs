@@ -32,7 +32,7 @@ internal static class StatusHtml
     public static string Link(string database) => $"<a href=\"/database/{Text(Uri.EscapeDataString(database))}\">{Name(database)}</a>";
 
     /// <summary>"10 hours ago", with the moment itself for whoever points at it or reads the source.</summary>
-    public static string Ago(DateTimeOffset time, DateTimeOffset now) => $"<time datetime=\"{time.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}\">{(time <= now ? $"{Span(now - time)} ago" : $"in {Span(time - now)}")}</time>";
+    public static string Ago(DateTimeOffset time, DateTimeOffset now) => $"<time datetime=\"{time.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}\" title=\"{UtcText.Seconds(time)}\">{(time <= now ? $"{Span(now - time)} ago" : $"in {Span(time - now)}")}</time>";
 
     public static string Minute(DateTimeOffset time) => $"<span class=\"when\">{time.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture)}</span>";
 

@@ -65,6 +65,8 @@ public static class StatusPage
         }
 
         items.AddRange((status.Look?.Report.Findings ?? []).Where(f => f.Severity != Severity.Info).Select(f => (f.Severity, Finding(f, "The vault: "))));
+        // A watch that could not read the vault has said so in the findings.
+        items.AddRange(status.Counts.Where(c => c.Database is null && c.Last.Result.Outcome == WorkOutcome.Failed && status.Look?.Facts is not null).Select(c => (Severity.Critical, Failure(c.Last, "The service: ", status.Now))));
         if (!status.IsScheduling) items.Add((Severity.Critical, "<li><span class=\"word fail\">Critical</span> the scheduler does not run<span class=\"do\"><b>Do:</b> Restart the service.</span></li>"));
         return items.Count == 0 ? "" : $"""
             <h2 id="wrong">What is wrong, and what to do</h2>
