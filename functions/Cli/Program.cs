@@ -39,7 +39,7 @@ public static class Program
                 EnableDefaultExceptionHandler = false,
                 Output = output,
                 Error = error,
-                ProcessTerminationTimeout = _cleaningUp,
+                ProcessTerminationTimeout = parsed.CommandResult.Command.Name == ServeVerb.Name ? null : _cleaningUp,
             });
         }
         catch (Exception e)

@@ -75,7 +75,7 @@ public sealed class PostgresFixture : IAsyncDisposable
     }
 
     /// <summary>The rule for everything that a test needs from the machine.</summary>
-    internal static void SkipOrFail(string what, string command)
+    public static void SkipOrFail(string what, string command)
     {
         if (Environment.GetEnvironmentVariable("CI") == "true") Assert.Fail($"{what} Run: {command}");
         Assert.Skip($"{what} To run this test: {command}");

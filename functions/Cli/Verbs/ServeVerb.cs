@@ -13,6 +13,8 @@ namespace Backup.Cli.Verbs;
 /// <summary><c>backup serve</c>: runs a whole policy on one machine until it is stopped. A clean stop is exit code 0.</summary>
 public static class ServeVerb
 {
+    public const string Name = "serve";
+
     /// <summary>After the first signal running work may end by itself for so long; then it is cancelled, which leaves nothing. A second signal ends the wait.</summary>
     private static readonly TimeSpan _grace = TimeSpan.FromSeconds(20);
 
@@ -27,11 +29,11 @@ public static class ServeVerb
         var notify = new Option<string?>("--notify") { Description = "Tell the policy's channels what happens; FILE remembers what was told.", HelpName = "FILE" };
         var actions = new Option<bool>("--allow-actions") { Description = "Put buttons on the page: back up now, verify latest, drill latest. They ask for the token." };
         var token = new Option<string?>("--token") { Description = "Where the token is: ${NAME} of an environment variable, or a file of mode 600. Never the token itself.", HelpName = "${NAME}|FILE" };
-        var command = new Command("serve", "Run a whole policy on this machine: schedules, watch, notices, status page.")
+        var command = new Command(Name, "Run a whole policy on this machine: schedules, watch, notices, status page.")
         {
             o.Stack, o.Policy, o.Vault, copy, listen, expose, allowHost, notify, o.Metrics, actions, token,
         };
-        command.SetAction(async (parsed, cancel) =>
+        command.SetAction(async (parsed, _) =>
         {
             o.RequiredPolicyPath(parsed, context.Machine);
             var place = Place.Of(context, parsed);
@@ -53,9 +55,9 @@ public static class ServeVerb
                 Messenger = channels is null ? null : new Messenger(channels, new NoticeStateFile(FullPath(context, parsed.GetValue(notify)!)), context.Clock, log.Note),
             };
             using var signals = new StopSignals();
-            await using var host = await ServeHost.StartAsync(settings, address, key, context.Machine, context.Clock, log.Note, cancel);
+            await using var host = await ServeHost.StartAsync(settings, address, key, context.Machine, context.Clock, log.Note, signals.Stop);
             Greet(log, policy, settings, host, address);
-            await StopAsked(cancel);
+            await signals.StopAsked();
             log.Note($"stopping: nothing more is begun; what runs has {_grace.TotalSeconds:0} s to end, then it is cancelled. A second signal cancels it at once");
             await host.StopAsync(_grace, signals.Again);
             log.Note("stopped");
@@ -82,34 +84,37 @@ public static class ServeVerb
 
     private static string FullPath(VerbContext context, string file) => Path.GetFullPath(file, Path.GetFullPath(context.Machine.WorkingFolder));
 
-    private static Task StopAsked(CancellationToken cancel)
-    {
-        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        cancel.Register(asked.SetResult);
-        return asked.Task;
-    }
-
-    /// <summary>Counts signals: the first one is the command's own cancellation, the second one is told here.</summary>
+    /// <summary>The first signal asks for a stop, the second one for a stop at once. The command line's own handling knows one signal only, so it is switched off for this verb.</summary>
     private sealed class StopSignals : IDisposable
     {
+        private readonly CancellationTokenSource _stop = new();
         private readonly CancellationTokenSource _again = new();
         private readonly PosixSignalRegistration[] _registrations;
         private int _count;
 
         public StopSignals() => _registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Count), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Count)];
 
+        public CancellationToken Stop => _stop.Token;
+
         public CancellationToken Again => _again.Token;
 
+        public Task StopAsked()
+        {
+            var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _stop.Token.Register(asked.SetResult);
+            return asked.Task;
+        }
+
+        // The sources are not disposed: a late signal may still be at work on them.
         public void Dispose()
         {
             foreach (var registration in _registrations) registration.Dispose();
-            _again.Dispose();
         }
 
         private void Count(PosixSignalContext context)
         {
             context.Cancel = true;
-            if (Interlocked.Increment(ref _count) == 2) _again.Cancel();
+            (Interlocked.Increment(ref _count) == 1 ? _stop : _again).Cancel();
         }
     }
 

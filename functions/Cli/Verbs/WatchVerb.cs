@@ -47,7 +47,7 @@ public static class WatchVerb
             {
                 var memory = new NoticeStateFile(Path.GetFullPath(parsed.GetValue(notify)!, Path.GetFullPath(context.Machine.WorkingFolder)));
                 using var messenger = new Messenger(channels, memory, context.Clock, context.Terminal.Note);
-                await messenger.TellAsync(report, cancel);
+                await messenger.TellAsync(report, [], cancel);
             }
 
             return report.Healthy ? ErrorCode.Done : ErrorCode.Problem;

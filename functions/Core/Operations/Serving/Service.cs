@@ -38,6 +38,8 @@ public sealed class Service : IDisposable
     /// <summary>For one scheduled time, its own run among them; each look at the vault may bring one.</summary>
     private const int MostAttempts = 3;
 
+    private static readonly TimeSpan _startingUp = TimeSpan.FromHours(1);
+
     private readonly ServiceSettings _settings;
     private readonly TimeProvider _clock;
     private readonly Action<string> _note;
@@ -123,7 +125,7 @@ public sealed class Service : IDisposable
                 break;
             case WorkKind.Watch when _worker.Look is { } look:
                 if (look.Facts is { } facts && (Interlocked.Increment(ref _looks) == 1 || work.ScheduledTime is not null)) AskForMissing(facts);
-                if (_settings.Messenger is { } messenger) await messenger.TellAsync(look.Report, cancel);
+                if (_settings.Messenger is { } messenger) await messenger.TellAsync(look.Report, UnderWay(), cancel);
                 break;
         }
     }
@@ -137,6 +139,10 @@ public sealed class Service : IDisposable
             Ask(work);
         }
     }
+
+    /// <summary>What a start makes up for. Later, a judge's own patience with running backups is enough, and a run that hangs must not keep anybody from being told.</summary>
+    private IReadOnlyCollection<string> UnderWay() => _clock.GetUtcNow() - _startedAt > _startingUp ? []
+        : [.. _workshop.Running.Select(r => r.Work).Concat(_workshop.Waiting).Where(w => w.Kind == WorkKind.Backup).Select(w => w.Database!)];
 
     private int Attempts(Work work) => _attempts.GetValueOrDefault((work.Kind, work.Database)) is var known && known.Time == work.ScheduledTime ? known.Count : 0;
 

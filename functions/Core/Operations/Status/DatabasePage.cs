@@ -32,9 +32,8 @@ public static class DatabasePage
             </header>
             {(said is null ? "" : $"<p class=\"said\" role=\"status\">{Text(said)}</p>\n")}
             """);
-        html.Append(Wrong(status, d)).Append(Facts(status, d)).Append(Now(status, database))
+        html.Append(Wrong(status, d)).Append(Facts(status, d)).Append(Now(status, database)).Append(status.AllowsActions ? Actions(database) : "")
             .Append("<h2>Size over time</h2>\n").Append(SizeChart.Write(backups, small: false)).Append(Backups(status, database, backups, page)).Append(Lately(status, database));
-        if (status.AllowsActions) html.Append(Actions(database));
         return Frame(status, $"{StatusHtml.Word(d.Standing)}: {database}", html.ToString(), 0);
     }
 
@@ -125,6 +124,7 @@ public static class DatabasePage
         <form class="form act" method="post" action="/act"><h2>By hand</h2>
         <p>Each is done as soon as its turn comes. Nothing here restores over a database or removes anything.</p>
         <input type="hidden" name="database" value="{Text(database)}">
+        <input type="text" name="username" value="{Text(database)}" autocomplete="username" hidden>
         <label>Token <input type="password" name="token" required autocomplete="current-password"></label>
         <div class="buttons"><button name="action" value="backup">Back up now</button><button name="action" value="verify">Verify latest</button><button name="action" value="drill">Drill latest</button></div>
         </form>

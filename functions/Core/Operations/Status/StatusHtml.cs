@@ -32,7 +32,7 @@ internal static class StatusHtml
     public static string Link(string database) => $"<a href=\"/database/{Text(Uri.EscapeDataString(database))}\">{Name(database)}</a>";
 
     /// <summary>"10 hours ago", with the moment itself for whoever points at it or reads the source.</summary>
-    public static string Ago(DateTimeOffset time, DateTimeOffset now) => $"<time datetime=\"{time.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}\">{(time <= now ? $"{Span(now - time)} ago" : $"in {Span(time - now)}")}</time>";
+    public static string Ago(DateTimeOffset time, DateTimeOffset now) => $"<time datetime=\"{time.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}\" title=\"{UtcText.Seconds(time)}\">{(time <= now ? $"{Span(now - time)} ago" : $"in {Span(time - now)}")}</time>";
 
     public static string Minute(DateTimeOffset time) => $"<span class=\"when\">{time.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture)}</span>";
 
@@ -60,8 +60,11 @@ internal static class StatusHtml
     private static string Item(Severity severity, string about, string sentence, string nextStep, string code)
     {
         var (css, word) = severity switch { Severity.Critical => ("fail", "Critical"), Severity.Warning => ("could-not-verify", "Warning"), _ => ("soft", "Note") };
-        return $"<li><span class=\"word {css}\">{word}</span> {about}{Text(sentence)}<span class=\"do\"><b>Do:</b> {Text(nextStep)}</span><small>{Code(code)}</small></li>";
+        return $"<li><span class=\"word {css}\">{word}</span> {about}{Text(sentence)}<span class=\"do\"><b>Do:</b> {Prose(nextStep)}</span><small>{Code(code)}</small></li>";
     }
+
+    /// <summary>What stands between backticks is to be typed.</summary>
+    private static string Prose(string text) => string.Concat(text.Split('`').Select((part, i) => i % 2 == 1 ? Code(part) : Text(part)));
 
     private static string Footer(ServiceStatus s) => $"""
         <footer>backup {Text(Product.Version)}, running since {Minute(s.StartedAt)}. All times are UTC. Judged from the vault alone; what each code means and what to do: docs/findings.md. Figures for

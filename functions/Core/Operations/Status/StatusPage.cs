@@ -4,6 +4,7 @@ using Backup.Core.Model;
 using Backup.Core.Operations.Pages;
 using Backup.Core.Operations.Serving;
 using Backup.Core.Operations.Watching;
+using Backup.Core.Policies;
 using static Backup.Core.Operations.Pages.Html;
 using static Backup.Core.Operations.Status.StatusHtml;
 
@@ -25,7 +26,7 @@ public static class StatusPage
         var page = new StringBuilder();
         page.Append(CultureInfo.InvariantCulture, $"""
             <header>
-            <div><h1>Backups of {Name(status.Policy.Project)}</h1><p class="soft">{Text(status.Policy.Environment)}, in {Code(status.Vault)}{(status.Copy is null ? "" : $", copied to {Code(status.Copy)}")}</p></div>
+            <div><h1>Backups of {Name(status.Policy.Project)}</h1><p class="soft">{PolicyReading.Count(databases.Count, "database")} of {Text(status.Policy.Environment)}, in {Code(status.Vault)}{(status.Copy is null ? "" : $", copied to {Code(status.Copy)}")}</p></div>
             <div class="verdict {css}">{word}</div>
             </header>
             <p>{Looked(status)}</p>
@@ -58,11 +59,14 @@ public static class StatusPage
         var items = new List<(Severity Severity, string Html)>();
         foreach (var d in databases)
         {
-            items.AddRange((d.State?.Findings ?? []).Where(f => f.Severity != Severity.Info).Select(f => (f.Severity, Finding(f, $"{Link(d.Name)}: "))));
+            // What a run said comes before what followed from it.
             items.AddRange(d.Failures.Select(f => (Severity.Critical, Failure(f, $"{Link(d.Name)}: ", status.Now))));
+            items.AddRange((d.State?.Findings ?? []).Where(f => f.Severity != Severity.Info).Select(f => (f.Severity, Finding(f, $"{Link(d.Name)}: "))));
         }
 
         items.AddRange((status.Look?.Report.Findings ?? []).Where(f => f.Severity != Severity.Info).Select(f => (f.Severity, Finding(f, "The vault: "))));
+        // A watch that could not read the vault has said so in the findings.
+        items.AddRange(status.Counts.Where(c => c.Database is null && c.Last.Result.Outcome == WorkOutcome.Failed && status.Look?.Facts is not null).Select(c => (Severity.Critical, Failure(c.Last, "The service: ", status.Now))));
         if (!status.IsScheduling) items.Add((Severity.Critical, "<li><span class=\"word fail\">Critical</span> the scheduler does not run<span class=\"do\"><b>Do:</b> Restart the service.</span></li>"));
         return items.Count == 0 ? "" : $"""
             <h2 id="wrong">What is wrong, and what to do</h2>
@@ -89,12 +93,19 @@ public static class StatusPage
             : s is null ? "not known" : "<b>none</b>";
         return $"""
             <tr{(d.Standing == Standing.AtRisk ? " class=\"differs\"" : "")}><td class="name"><span>{Link(d.Name)}</span></td>
-            <td data-label="Now"><span class="word {Class(d.Standing)}">{StatusHtml.Word(d.Standing)}</span></td>
+            <td data-label="Now"><span class="word {Class(d.Standing)}">{StatusHtml.Word(d.Standing)}{Why(status, d)}</span></td>
             <td data-label="Last good backup"><span>{last}</span></td>
             <td data-label="Proven by a drill"><span>{Proof(s, status.Now)}</span></td>
-            <td data-label="Size"><span class="size">{(s?.StoredBytes is { } size ? Bytes.Text(size) : "–")}{(s?.SizeDeviation is { } change ? string.Create(CultureInfo.InvariantCulture, $"<small>{change:+0.#;-0.#;0} % of usual</small>") : "")}{SizeChart.Write(status.Backups(d.Name), small: true)}</span></td>
+            <td data-label="Size"><span class="size">{(s?.StoredBytes is { } size ? Bytes.Text(size) : "–")}{(s?.SizeDeviation is { } change ? string.Create(CultureInfo.InvariantCulture, $"<small>{change:+0.#;-0.#;0} % against usual</small>") : "")}{SizeChart.Write(status.Backups(d.Name), small: true)}</span></td>
             <td data-label="Next backup"><span>{(d.Next is { } next ? $"{Ago(next, status.Now)}<small>{Minute(next)}</small>" : "on demand")}</span></td></tr>
             """;
+    }
+
+    private static string Why(ServiceStatus status, DatabaseStatus d)
+    {
+        var codes = (d.State?.Findings ?? []).Where(f => f.Severity == Severity.Critical).Select(f => f.Code).Distinct().ToList();
+        var isBackingUp = status.Running.Any(r => r.Work.Kind == WorkKind.Backup && r.Work.Database == d.Name);
+        return (codes.Count == 0 || d.Standing != Standing.AtRisk ? "" : $"<small>{Text(string.Join(", ", codes))}</small>") + (isBackingUp ? "<small>a backup is being made</small>" : "");
     }
 
     internal static string Proof(DatabaseState? s, DateTimeOffset now) => s switch

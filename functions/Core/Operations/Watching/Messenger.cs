@@ -16,7 +16,8 @@ public sealed class Messenger(NoticeChannels channels, INoticeState state, TimeP
     private readonly SemaphoreSlim _one = new(1);
 
     /// <summary>What a watch found. The heartbeat follows only when nothing is critical and everybody could be told: silence is an alarm too.</summary>
-    public async Task TellAsync(WatchReport report, CancellationToken cancel)
+    /// <param name="underWay">Databases of which a missing backup is being made right now: how that ends will be told.</param>
+    public async Task TellAsync(WatchReport report, IReadOnlyCollection<string> underWay, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(report);
         await _one.WaitAsync(cancel);
@@ -24,7 +25,7 @@ public sealed class Messenger(NoticeChannels channels, INoticeState state, TimeP
         {
             var scope = WatchSignals.Notices(report);
             var failing = await FailingAsync(report.Environment, cancel);
-            var apart = scope.Findings.ToLookup(f => failing.Contains(f.Key));
+            var apart = scope.Findings.ToLookup(f => failing.Contains(f.Key) || underWay.Contains(f.Key));
             var delivered = await UpdateAsync(scope with { Findings = apart[false].ToDictionary() }, cancel);
             delivered &= await UpdateAsync(scope with
             {
