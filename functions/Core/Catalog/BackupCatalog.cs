@@ -133,12 +133,15 @@ public sealed class BackupCatalog(IVault vault)
         var entries = new ConcurrentBag<CatalogEntry>();
         await Parallel.ForEachAsync(scan.Folders.Where(f => f.IsBackup),
             new ParallelOptions { MaxDegreeOfParallelism = ReadAhead, CancellationToken = cancel },
-            async (f, token) => entries.Add(await LoadAsync(f.ToEntry(), token)));
+            async (f, token) =>
+            {
+                if (await LoadAsync(f.ToEntry(), token) is { } entry) entries.Add(entry);
+            });
         return new CatalogSurvey([.. entries.OrderBy(e => e.Prefix, StringComparer.Ordinal)], [.. scan.Folders.Where(f => !f.IsBackup)]);
     }
 
-    /// <summary>The entry with its manifest, or with the problem that keeps it from being read.</summary>
-    public async Task<CatalogEntry> LoadAsync(CatalogEntry entry, CancellationToken cancel)
+    /// <summary>The entry with its manifest, or with the problem that keeps it from being read; null when a prune has removed it since it was listed.</summary>
+    public async Task<CatalogEntry?> LoadAsync(CatalogEntry entry, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(entry);
         var key = entry.Prefix + VaultKeys.ManifestName;
@@ -149,6 +152,10 @@ public sealed class BackupCatalog(IVault vault)
         catch (BackupException e) when (e.Code == ErrorCode.BackupDamaged || e.Code == ErrorCode.BackupFormat)
         {
             return entry with { Problem = e.Message };
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.VaultMissing)
+        {
+            return null;
         }
     }
 }

@@ -25,7 +25,7 @@ public sealed record CheckHistory(IReadOnlyList<Manifest> Backups, IReadOnlyList
         var folders = scan.Folders.Where(f => f.IsBackup && f.Tier != Tier.Incremental).OrderBy(f => f.Id.Time).ToList();
         var backups = new List<Manifest>();
         foreach (var folder in folders.TakeLast(Newest))
-            if ((await catalog.LoadAsync(folder.ToEntry(), cancel)).Manifest is { } manifest) backups.Add(manifest);
+            if ((await catalog.LoadAsync(folder.ToEntry(), cancel))?.Manifest is { } manifest) backups.Add(manifest);
         var passes = folders.SelectMany(f => f.ToEntry().Results.Where(r => r is { Kind: ProofKind.Drill, Verdict: Verdict.Pass }).Select(r => (Key: r.Key(f.Prefix), r.At)));
         var drills = new List<TimeSpan>();
         foreach (var (key, _) in passes.OrderBy(p => p.At).TakeLast(NewestDrills))

@@ -82,7 +82,7 @@ internal sealed class ReportReader(MonthlyReportRequest request, DateTimeOffset 
     private async Task<LockPromise?> NewestLockAsync(IReadOnlyList<BackupFolder> committed, CancellationToken cancel)
     {
         foreach (var folder in committed.Where(f => f is { IsBackup: true, Id.IsIncrement: false }).Reverse())
-            if ((await _catalog.LoadAsync(folder.ToEntry(), cancel)).Manifest is { } newest) return newest.Lock;
+            if ((await _catalog.LoadAsync(folder.ToEntry(), cancel))?.Manifest is { } newest) return newest.Lock;
         return null;
     }
 
@@ -99,7 +99,7 @@ internal sealed class ReportReader(MonthlyReportRequest request, DateTimeOffset 
         if (folder.LostItsManifest)
             return known with { Damage = FindingCode.BackupHidden, Problem = "its lock or results are there, and no manifest" };
         if (folder.Id.IsIncrement || folder.CommittedAt is null) return known; // of increments only times are asked for
-        var entry = await _catalog.LoadAsync(folder.ToEntry(), cancel);
+        if (await _catalog.LoadAsync(folder.ToEntry(), cancel) is not { } entry) return known with { Source = KnownBy.Trail };
         // What has expired is on its way out: that parts are missing says nothing.
         if (folder.HasTombstone) return known with { Manifest = entry.Manifest, Source = entry.Manifest is null ? KnownBy.Tombstone : KnownBy.Manifest };
         if (entry.Manifest is null) return known with { Damage = FindingCode.BackupUnreadable, Problem = entry.Problem };

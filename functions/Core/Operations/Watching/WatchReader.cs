@@ -95,7 +95,7 @@ internal sealed class WatchReader(WatchRequest request, TimeProvider clock)
             // Only a manifest says whether a lock was promised.
             var isAsked = recent.Contains(folder) || also?.Contains(folder) == true || (request.Policy.Lock != LockMode.None && !folder.IsLocked);
             var entry = isAsked ? await _catalog.LoadAsync(folder.ToEntry(), token) : folder.ToEntry();
-            loaded.Add(new WatchedBackup { Entry = entry, StoredAt = folder.CommittedAt!.Value, IsWhole = entry.Manifest is null || folder.Holds(entry.Manifest), StoredBytes = Stored(folder, entry.Manifest) });
+            if (entry is not null) loaded.Add(new WatchedBackup { Entry = entry, StoredAt = folder.CommittedAt!.Value, IsWhole = entry.Manifest is null || folder.Holds(entry.Manifest), StoredBytes = Stored(folder, entry.Manifest) });
         });
         return [.. loaded];
     }
