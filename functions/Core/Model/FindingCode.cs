@@ -69,6 +69,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode ObjectOverwritten = Watch("object.overwritten", Severity.Critical, NoticeRoute.Page, "an object of a backup has more than one version");
     public static readonly FindingCode ObjectOrphaned = Watch("object.orphaned", Severity.Info, NoticeRoute.Chat, "objects of attempts that never became a backup");
     public static readonly FindingCode ObjectUnknown = Watch("object.unknown", Severity.Warning, NoticeRoute.Chat, "objects that this program did not write");
+    public static readonly FindingCode IncrementMissing = Watch("increment.missing", Severity.Critical, NoticeRoute.Page, "an increment is gone that a later one continues");
     public static readonly FindingCode IncrementLate = Watch("increment.late", Severity.Critical, NoticeRoute.Page, "a critical table's rows are copied less often than asked");
     public static readonly FindingCode CopyBehind = Watch("copy.behind", Severity.Critical, NoticeRoute.Chat, "backups are missing in the copy of the vault");
     public static readonly FindingCode CopyUnreachable = Watch("copy.unreachable", Severity.Critical, NoticeRoute.Chat, "the copy of the vault could not be read");
@@ -127,7 +128,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     [
         VaultUnreachable, BackupNone, BackupOld, BackupMissed, BackupUnreadable, BackupIncomplete, BackupHidden, BackupFuture, BackupUnexpected, DatabaseUnknown,
         SizeLearning, SizeDeviation, TableShrunk, TableVanished, TableAppeared, VerifyFailed, DrillFailed, DrillInconclusive, DrillOverdue, ProofNone,
-        LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ObjectOrphaned, ObjectUnknown, IncrementLate, CopyBehind, CopyUnreachable,
+        LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ObjectOrphaned, ObjectUnknown, IncrementMissing, IncrementLate, CopyBehind, CopyUnreachable,
         BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers,
         QuestionFailed, QuestionNotRun, IncrementFull, IncrementWatermark, IncrementDeletes, IncrementNoTable, IncrementForeignKey, IncrementNewer, IncrementPartition, IncrementColumns,
         PruneNotRemoved, ToolNewer,

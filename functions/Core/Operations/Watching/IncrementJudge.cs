@@ -9,6 +9,7 @@ internal static class IncrementJudge
 
     public static IEnumerable<Finding> Judge(DatabaseHistory h)
     {
+        foreach (var hole in Holes(h)) yield return hole;
         if (h.Newest is null || Age(h) is not { } age) yield break;
         var late = h.Database.CriticalTables.Where(t => age > t.Every + Grace(t.Every)).ToList();
         if (late.Count == 0) yield break;
@@ -16,6 +17,18 @@ internal static class IncrementJudge
         yield return h.On(FindingCode.IncrementLate, $"the rows of {Say.Some(late.Select(t => t.Table))} were last copied {Say.Age(age)} ago; the policy asks for every {Say.Age(strictest)}",
             $"Run `backup incremental --database {h.Database.Name}`, and see why the schedule did not.",
             age > strictest * 2 ? Severity.Critical : Severity.Warning);
+    }
+
+    /// <summary>A link that is gone takes along all that comes after it, and only a restore would notice.</summary>
+    private static IEnumerable<Finding> Holes(DatabaseHistory h)
+    {
+        var known = h.Backups.Concat(h.Future).Select(b => b.Id.ToString()).ToHashSet(StringComparer.Ordinal);
+        foreach (var (id, facts) in h.Backups.Where(b => b.Manifest?.Increment is { } i && known.Contains(i.Base)).Select(b => (b.Id, b.Manifest!.Increment!)))
+        {
+            if (facts.Tables.FirstOrDefault(t => t.FromXmin is not null && !known.Contains(t.Since)) is not { } table) continue;
+            yield return h.On(FindingCode.IncrementMissing, $"the increment {table.Since} is missing, and {id} continues it: changes of {table.Table} between them are in neither",
+                "Fetch it from a copy of the vault; without one make a backup, which begins a new chain.", facts.Base == h.Newest?.Id.ToString() ? null : Severity.Info);
+        }
     }
 
     /// <summary>Since the newest increment or whole backup; null without critical tables or backups.</summary>
