@@ -7,9 +7,8 @@ namespace Backup.Cli.Tests;
 /// <summary>The policies of examples/, each over a database of its domain (Strategies/*.sql), from the first run to the drill that finds what was lost.</summary>
 public sealed class StrategyStoryTests(PostgresFixture postgres) : IAsyncLifetime
 {
-    private readonly string _folder = Directory.CreateTempSubdirectory("backup-strategy-").FullName;
-    private readonly Dictionary<string, string> _variables = new(StringComparer.Ordinal);
-    private readonly string _root = Root();
+    private readonly CommandFolder _folder = new(postgres, "strategy");
+    private readonly string _root = CommandFolder.Root();
     private TestDatabase _source = null!;
 
     public async ValueTask InitializeAsync() => _source = await postgres.CreatePasswordDatabaseAsync("strategy");
@@ -17,7 +16,7 @@ public sealed class StrategyStoryTests(PostgresFixture postgres) : IAsyncLifetim
     public async ValueTask DisposeAsync()
     {
         await _source.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
+        _folder.Dispose();
     }
 
     /// <param name="strategy">Its policy, and its seed.</param>
@@ -39,59 +38,45 @@ public sealed class StrategyStoryTests(PostgresFixture postgres) : IAsyncLifetim
     {
         var policy = PolicyReader.ReadFileOrThrow(Policy(strategy)).Databases[0];
         await Database.SqlAsync(_source.Url, await File.ReadAllTextAsync(Path.Combine(_root, "tests", "Cli", "Strategies", $"{strategy}.sql"), TestContext.Current.CancellationToken));
-        _variables["DATABASE_URL"] = _source.Url;
+        _folder.Variables["DATABASE_URL"] = _source.Url;
         string[] place = ["--policy", Policy(strategy), "--vault", "v"];
         string[] source = ["--source", "${DATABASE_URL}", .. place];
 
-        var (_, output) = await RunAsync(0, ["run", "--kind", "scheduled", "--output", "json", .. source]);
+        var output = await RunAsync(0, ["run", "--kind", "scheduled", "--output", "json", .. source]);
         Assert.Equal(tier, JsonDocument.Parse(output).RootElement.GetProperty("backups")[0].GetProperty("tier").GetString());
         if (work is not null)
         {
             await Database.SqlAsync(_source.Url, work);
-            (_, output) = await RunAsync(0, ["incremental", "--output", "json", .. source]);
+            output = await RunAsync(0, ["incremental", "--output", "json", .. source]);
             var tables = JsonDocument.Parse(output).RootElement.GetProperty("increments")[0].GetProperty("tables").EnumerateArray();
             Assert.Equal(policy.CriticalTables.Select(t => t.Name.Name), tables.Select(t => t.GetProperty("table").GetProperty("name").GetString()));
-            _variables["TARGET"] = (await postgres.PasswordServerAsync()).Url($"{_source.Name}_restored");
+            _folder.Variables["TARGET"] = (await postgres.PasswordServerAsync()).Url($"{_source.Name}_restored");
             await RunAsync(0, ["restore", "latest", "--target", "${TARGET}", "--create", .. place]);
-            Assert.True(await Database.ScalarAsync<bool>(_variables["TARGET"], seen!));
-            Assert.Equal(0L, await Database.ScalarAsync<long>(_variables["TARGET"], "SELECT count(*) FROM pg_namespace WHERE nspname IN ('realtime', 'supabase_functions')"));
+            Assert.True(await Database.ScalarAsync<bool>(_folder.Variables["TARGET"], seen!));
+            Assert.Equal(0L, await Database.ScalarAsync<long>(_folder.Variables["TARGET"], "SELECT count(*) FROM pg_namespace WHERE nspname IN ('realtime', 'supabase_functions')"));
         }
 
-        (_, output) = await RunAsync(0, ["drill", .. place]);
+        output = await RunAsync(0, ["drill", .. place]);
         Assert.Contains($"{policy.Checks.Count} of {policy.Checks.Count} checks passed", output, StringComparison.Ordinal);
 
         await Database.SqlAsync(_source.Url, accident);
         await RunAsync(0, ["run", "--kind", "scheduled", .. source]);
-        (_, output) = await RunAsync(3, ["drill", .. place]);
+        output = await RunAsync(3, ["drill", .. place]);
         Assert.Contains($"FAILED: {check}: ", output, StringComparison.Ordinal);
         Assert.Contains($"{policy.Checks.Count - 1} of {policy.Checks.Count} checks passed", output, StringComparison.Ordinal);
 
-        (_, output) = await RunAsync(4, ["watch", .. place]);
+        output = await RunAsync(4, ["watch", .. place]);
         Assert.Contains("critical [drill.failed]", output, StringComparison.Ordinal);
-        (_, output) = await RunAsync(0, ["prune", "--dry-run", .. place]);
+        output = await RunAsync(0, ["prune", "--dry-run", .. place]);
         Assert.Contains($"{strategy}: would expire 0 of ", output, StringComparison.Ordinal);
     }
 
     private string Policy(string strategy) => Path.Combine(_root, "examples", $"{strategy}.yaml");
 
-    private static string Root()
+    private async Task<string> RunAsync(int expected, string[] arguments)
     {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Backup.sln"))) folder = Path.GetDirectoryName(folder)!;
-        return folder;
-    }
-
-    private async Task<(string Error, string Output)> RunAsync(int expected, string[] arguments)
-    {
-        using var output = new StringWriter { NewLine = "\n" };
-        using var error = new StringWriter { NewLine = "\n" };
-        var machine = postgres.Machine with
-        {
-            WorkingFolder = _folder,
-            Variables = new Dictionary<string, string>(postgres.Machine.Variables.Concat(_variables).GroupBy(v => v.Key).ToDictionary(g => g.Key, g => g.Last().Value)),
-        };
-        var exit = await Program.RunAsync(arguments, () => machine, TimeProvider.System, output, error);
+        var (exit, output, error) = await _folder.RunAsync(arguments);
         Assert.True(exit == expected, $"exit code {exit} of {arguments[0]}: {output}{error}");
-        return (error.ToString(), output.ToString());
+        return output;
     }
 }

@@ -69,7 +69,7 @@ public static class DrillVerb
         if (!increments && !isIncrement) return new RestorePoint(await place.FindAsync(vault, which, cancel), []);
         var point = await place.FindPointAsync(vault, which, useIncrements: true, cancel);
         return point.Increments.Count > 0 ? point
-            : throw new BackupException(ErrorCode.UsageWrong, $"{point.Backup.Id} has no increments{(BackupId.TryParse(which, out _) ? " when it is named" : "")}", "Give an increment's id, or latest or a time with --increments.");
+            : throw new BackupException(ErrorCode.UsageWrong, BackupId.TryParse(which, out _) ? $"{which} names a backup, not its increments" : $"{point.Backup.Id} has no increments", "Give an increment's id, or latest or a time with --increments.");
     }
 
     /// <summary>Exit code of a verdict: what could not be tried is a failed operation, not a difference.</summary>
