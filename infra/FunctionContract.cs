@@ -44,6 +44,9 @@ public static class FunctionContract
     public const string PruneFunction = "BACKUP_PRUNE_FUNCTION";
     public const string TestAlarm = "BACKUP_TEST_ALARM";
 
+    /// <summary>Watch only: ARNs of the topics of alarms, with commas.</summary>
+    public const string Topics = "BACKUP_TOPICS";
+
     /// <summary>Begins the keys of the months' reports in the config bucket, which Watch writes once.</summary>
     public const string Reports = "reports/";
 

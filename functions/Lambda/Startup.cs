@@ -1,6 +1,7 @@
 using Amazon.CloudWatch;
 using Amazon.Lambda.Annotations;
 using Amazon.SecretsManager;
+using Amazon.SimpleNotificationService;
 using Backup.Core.Machine;
 using Backup.Core.Postgres;
 using Backup.Core.Signals;
@@ -29,6 +30,8 @@ public sealed class Startup
         services.AddSingleton<PostgresInstallations>();
         services.AddSingleton<IAmazonSecretsManager>(_ => new AmazonSecretsManagerClient());
         services.AddSingleton<IAmazonCloudWatch>(_ => new AmazonCloudWatchClient());
+        services.AddSingleton<IAmazonSimpleNotificationService>(_ => new AmazonSimpleNotificationServiceClient());
+        services.AddSingleton<Subscribers>();
         services.AddSingleton<SecretStore>();
         services.AddSingleton<PolicyBundle>();
         services.AddSingleton<ReportStore>();

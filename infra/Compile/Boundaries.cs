@@ -21,7 +21,7 @@ public static class Boundaries
                 "secretsmanager:GetRandomPassword",
                 "cloudwatch:PutMetricData", "cloudwatch:SetAlarmState", "cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*",
                 "logs:CreateLogStream", "logs:PutLogEvents", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:DescribeLogStreams",
-                "sqs:SendMessage", "lambda:InvokeFunction", "ecs:RunTask", "iam:PassRole",
+                "sqs:SendMessage", "sns:ListSubscriptionsByTopic", "lambda:InvokeFunction", "ecs:RunTask", "iam:PassRole",
                 "ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer",
                 "cloudtrail:DescribeTrails", "cloudtrail:LookupEvents", "iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies",
             ], ["*"]),

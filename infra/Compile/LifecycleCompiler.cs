@@ -60,8 +60,17 @@ public static class LifecycleCompiler
         return [.. rules, .. Housekeeping()];
     }
 
-    /// <summary>For a copy: dead runs do not get there, or leave with their tag.</summary>
-    public static IReadOnlyList<LifecycleRule> Housekeeping() =>
+    /// <summary>
+    /// Of a copy. Whoever has taken the main account can replicate any tag, "pending" too: so there what a dead run left stays as long as its tier, and no tag ends
+    /// anything before that.
+    /// </summary>
+    public static IReadOnlyList<LifecycleRule> CopyRules(Policy policy)
+    {
+        var rules = Rules(policy).Where(r => r.State != "pending").ToList();
+        return [.. rules, .. rules.Where(r => r.State == "expired").Select(r => r with { Id = r.Id.Replace("expire-", "orphans-", StringComparison.Ordinal), State = "pending" })];
+    }
+
+    private static IReadOnlyList<LifecycleRule> Housekeeping() =>
     [
         new() { Id = "orphans", State = "pending", ExpireDays = PendingDays, NoncurrentDays = 1 },
         new() { Id = "markers", RemoveMarkers = true },

@@ -79,6 +79,7 @@ public static class WorkerPolicies
             // The tag stands for a list that would outgrow the policy with many databases. Describing shows no value.
             Allow("SecretsHaveValues", ["secretsmanager:DescribeSecret"], [names.Arn("secretsmanager", "secret:*")])
                 .When("StringEquals", $"aws:ResourceTag/{Grants.StackTag}", names.Stem),
+            Allow("SeeSubscribers", ["sns:ListSubscriptionsByTopic"], [names.Arn("sns", $"{names.Stem}-*")]),
             Allow("TestPage", ["cloudwatch:SetAlarmState"], [names.AlarmArn($"{names.Stem}-test-page")]),
             Allow("StartPrune", ["lambda:InvokeFunction"], [names.FunctionArn(names.Function("prune", null))]),
             .. Common(names, Names.LogGroup(names.Function("watch", null))),

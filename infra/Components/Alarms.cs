@@ -47,13 +47,18 @@ public sealed class Alarms : ComponentResource
 
     public IReadOnlyList<AlarmSpec> Specs { get; }
 
+    public static IReadOnlyList<AlarmTopic> Topics(InfraSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        return settings.Chat is null ? [AlarmTopic.Critical, AlarmTopic.Notice] : [AlarmTopic.Critical, AlarmTopic.Notice, AlarmTopic.Chat];
+    }
+
     private Topic To(AlarmTopic topic) => _topics.GetValueOrDefault(topic) ?? _topics[AlarmTopic.Notice];
 
     private void Topics()
     {
         var names = _args.Names;
-        AlarmTopic[] wanted = _args.Settings.Chat is null ? [AlarmTopic.Critical, AlarmTopic.Notice] : [AlarmTopic.Critical, AlarmTopic.Notice, AlarmTopic.Chat];
-        foreach (var what in wanted)
+        foreach (var what in Topics(_args.Settings))
         {
             var word = Core.Model.Words.Of(what);
             var topic = new Topic($"{_name}-{word}", new TopicArgs { Name = names.Topic(word), SignatureVersion = 2 }, Components.Options.Of(this));

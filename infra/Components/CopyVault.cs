@@ -34,7 +34,7 @@ public sealed class CopyVault : ComponentResource
         var mode = foreign ? LockMode.Compliance : policy.Lock;
         var copy = new SafeBucket($"{name}-bucket", names.CopyBucket, args.KeyArn, mode != LockMode.None, args.Region, this);
         if (mode != LockMode.None) copy.Lock(Words.Of(mode).ToUpperInvariant(), foreign ? LockDays(policy) : ShortestLockDays);
-        copy.Lifecycle(LifecycleCompiler.Rules(policy));
+        copy.Lifecycle(LifecycleCompiler.CopyRules(policy));
         copy.Policy(args.KeyArn.Apply(key => PolicyDocument.Write(BucketPolicies.Copy(names, args.Administrators, args.SourceAccount, key))));
         Bucket = copy.Bucket;
         Versioning = copy.Versioning;

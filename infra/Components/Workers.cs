@@ -121,6 +121,7 @@ public sealed class Workers : ComponentResource
         if (spec.Verb != FunctionContract.Watch) yield break;
         yield return (FunctionContract.PruneFunction, _args.Names.Function("prune", null));
         yield return (FunctionContract.TestAlarm, $"{_args.Names.Stem}-test-page");
+        yield return (FunctionContract.Topics, string.Join(',', Alarms.Topics(_args.Settings).Select(t => _args.Names.TopicArn(Core.Model.Words.Of(t)))));
         if (_args.CopyBucket is { } copy) yield return (FunctionContract.CopyBucket, copy);
         foreach (var (variable, url) in _args.NotifyUrls) yield return (variable, url);
     }

@@ -84,6 +84,16 @@ public sealed class CompilerTests
         Assert.All(rules.Where(r => r.State == "expired"), r => Assert.Equal(LifecycleCompiler.UndoDays, r.NoncurrentDays));
     }
 
+    [Fact]
+    public void In_a_copy_no_tag_that_the_main_account_could_replicate_ends_anything_before_the_age_of_its_tier()
+    {
+        var policy = Stacks.Prod().Policy;
+        var ages = policy.Retention!.Keep.ToDictionary(k => LifecycleCompiler.TierPrefix(policy.Environment, k.Key), k => k.Value.ShortestDays);
+        var ending = LifecycleCompiler.CopyRules(policy).Where(r => r.ExpireDays is not null || r.NoncurrentDays is not null).ToList();
+        Assert.Equal(2 * ages.Count, ending.Count);
+        Assert.All(ending, r => Assert.Equal((ages[r.Prefix], LifecycleCompiler.UndoDays), (r.ExpireDays!.Value, r.NoncurrentDays!.Value)));
+    }
+
     [Theory]
     [InlineData(12, CalendarUnit.Months, 366)]
     [InlineData(1, CalendarUnit.Months, 31)]

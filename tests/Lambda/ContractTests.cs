@@ -32,6 +32,7 @@ public sealed partial class ContractTests
             ["CopyBucket"] = WatchHandler.CopyBucketVariable,
             ["PruneFunction"] = WatchHandler.PruneFunctionVariable,
             ["TestAlarm"] = WatchHandler.TestAlarmVariable,
+            ["Topics"] = Aws.Subscribers.TopicsVariable,
             ["Reports"] = Aws.ReportStore.Prefix,
             ["Dump"] = nameof(Functions.Dump),
             ["Incremental"] = nameof(Functions.Incremental),

@@ -1,5 +1,6 @@
 using System.Net;
 using Amazon.CloudWatch.Model;
+using Amazon.SimpleNotificationService;
 using Backup.Core.Model;
 using Backup.Lambda.Events;
 using Backup.Lambda.Handlers;
@@ -110,6 +111,33 @@ public sealed class OtherHandlerTests(PostgresFixture postgres, CloudFixture clo
         Assert.Equal(WatchResult.Safe, (await Tell($"{prefix}manifest.json")).Outcome);
         Assert.Equal(1, (await deployed.MetricAsync("ExpiryUnexplained")).Sum());
         Assert.Equal("usage", (await Tell("something/else.json")).Error?.Code);
+    }
+
+    /// <summary>moto confirms every subscription by itself, so SNS's own answer is played.</summary>
+    [Theory]
+    [InlineData("PendingConfirmation", "PendingConfirmation", "critical")]
+    [InlineData("PendingConfirmation", "arn:aws:sns:eu-central-1:1:critical:a-b", "warning")]
+    [InlineData("arn:aws:sns:eu-central-1:1:critical:c-d", "arn:aws:sns:eu-central-1:1:critical:a-b", null)]
+    public async Task An_address_that_has_not_confirmed_is_a_finding_and_a_topic_that_nobody_hears_a_critical_one(string first, string second, string? severity)
+    {
+        static string Member(string arn, string endpoint) => $"<member><TopicArn>t</TopicArn><Protocol>email</Protocol><SubscriptionArn>{arn}</SubscriptionArn><Owner>1</Owner><Endpoint>{endpoint}</Endpoint></member>";
+        await using var catcher = new HttpCatcher
+        {
+            Body = $"""
+                <ListSubscriptionsByTopicResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><ListSubscriptionsByTopicResult><Subscriptions>
+                {Member(first, "ops@example.com")}{Member(second, "dba@example.com")}
+                </Subscriptions></ListSubscriptionsByTopicResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></ListSubscriptionsByTopicResponse>
+                """,
+        };
+        using var sns = new AmazonSimpleNotificationServiceClient(MotoServer.Credentials, new AmazonSimpleNotificationServiceConfig { ServiceURL = catcher.Address.ToString(), AuthenticationRegion = CloudFixture.Region });
+        var machine = Core.Machine.MachineEnvironment.Read() with { Variables = new Dictionary<string, string> { [Aws.Subscribers.TopicsVariable] = "arn:aws:sns:eu-central-1:1:critical" } };
+
+        var findings = await new Aws.Subscribers(machine, sns).JudgeAsync(Cancel);
+
+        Assert.Equal(severity, findings.Select(f => Words.Of(f.Severity)).FirstOrDefault());
+        Assert.All(findings, f => Assert.Equal(("notice.unconfirmed", "critical"), (f.Code, f.Subject)));
+        Assert.Equal(new[] { first, second }.Count(s => s == "PendingConfirmation"), findings.Count);
+        Assert.Contains("Action=ListSubscriptionsByTopic", Assert.Single(catcher.Requests).Body, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -26,6 +26,9 @@ public sealed class HttpCatcher : IAsyncDisposable
     /// <summary>Status of the next answers; 200 when it is empty.</summary>
     public ConcurrentQueue<int> Answers { get; } = new();
 
+    /// <summary>Of every answer.</summary>
+    public string Body { get; set; } = "";
+
     public async ValueTask DisposeAsync()
     {
         _listener.Close();
@@ -68,7 +71,7 @@ public sealed class HttpCatcher : IAsyncDisposable
             using var reader = new StreamReader(context.Request.InputStream);
             Requests.Enqueue(new CaughtRequest(context.Request.HttpMethod, context.Request.RawUrl ?? "", context.Request.ContentType ?? "", await reader.ReadToEndAsync()));
             context.Response.StatusCode = Answers.TryDequeue(out var status) ? status : 200;
-            context.Response.Close();
+            context.Response.Close(System.Text.Encoding.UTF8.GetBytes(Body), willBlock: true);
         }
     }
 }

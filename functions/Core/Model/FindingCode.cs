@@ -74,6 +74,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode IncrementBroken = Watch("increment.broken", Severity.Critical, NoticeRoute.Page, "an increment is missing in the chain of the newest backup");
     public static readonly FindingCode CopyBehind = Watch("copy.behind", Severity.Critical, NoticeRoute.Chat, "backups are missing in the copy of the vault");
     public static readonly FindingCode CopyUnreachable = Watch("copy.unreachable", Severity.Critical, NoticeRoute.Chat, "the copy of the vault could not be read");
+    public static readonly FindingCode NoticeUnconfirmed = Watch("notice.unconfirmed", Severity.Warning, NoticeRoute.Chat, "somebody whom alarms should reach has not confirmed the subscription");
 
     public static readonly FindingCode BackupFailed = Run("backup.failed", Severity.Critical, NoticeRoute.Page, "a run of a backup failed");
     public static readonly FindingCode SyncFailed = Run("sync.failed", Severity.Critical, NoticeRoute.Chat, "copying backups to another vault failed");
@@ -129,7 +130,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     [
         VaultUnreachable, BackupNone, BackupOld, BackupMissed, BackupUnreadable, BackupIncomplete, BackupHidden, BackupFuture, BackupUnexpected, DatabaseUnknown,
         SizeLearning, SizeDeviation, TableShrunk, TableVanished, TableAppeared, VerifyFailed, DrillFailed, DrillInconclusive, DrillOverdue, ProofNone,
-        LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ExpiryUnexplained, ObjectOrphaned, ObjectUnknown, IncrementLate, IncrementBroken, CopyBehind, CopyUnreachable,
+        LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ExpiryUnexplained, ObjectOrphaned, ObjectUnknown, IncrementLate, IncrementBroken, CopyBehind, CopyUnreachable, NoticeUnconfirmed,
         BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers,
         QuestionFailed, QuestionNotRun, IncrementFull, IncrementWatermark, IncrementDeletes, IncrementNoTable, IncrementForeignKey, IncrementNewer, IncrementPartition, IncrementColumns,
         PruneNotRemoved, ToolNewer,

@@ -16,11 +16,11 @@ using Metric = Backup.Core.Signals.Metric;
 namespace Backup.Lambda.Handlers;
 
 /// <summary>
-/// Event → judgement, ages as figures, locks repaired, and the heartbeat when all is well. The first watch of a UTC day also looks at versions and at the copy, starts
+/// Event → judgement, ages as figures, locks repaired, and the heartbeat when all is well. The first watch of a UTC day also looks at versions, at the copy and at who hears alarms, starts
 /// Prune and tells the team's channel what is wrong; the first of a month sends the test page and writes the last month's report.
 /// </summary>
 public sealed class WatchHandler(
-    MachineEnvironment machine, TimeProvider clock, PolicyBundle policies, ReportStore reports, Figures figures, AwsCall aws, IAmazonCloudWatch cloudWatch)
+    MachineEnvironment machine, TimeProvider clock, PolicyBundle policies, ReportStore reports, Subscribers subscribers, Figures figures, AwsCall aws, IAmazonCloudWatch cloudWatch)
 {
     public const string CopyBucketVariable = "BACKUP_COPY_BUCKET";
     public const string PruneFunctionVariable = "BACKUP_PRUNE_FUNCTION";
@@ -37,6 +37,7 @@ public sealed class WatchHandler(
         var policy = await policies.ReadAsync(call.Cancel);
         if (e.Key is { } key) return await JudgeExpiryAsync(policy, key, call);
         var report = await JudgeAsync(policy, isDaily, call.Cancel);
+        if (isDaily) report = report with { Findings = [.. report.Findings, .. await subscribers.JudgeAsync(call.Cancel)] };
         await figures.EmitAsync(WatchSignals.Metrics(report), call);
         foreach (var (subject, finding) in report.Databases.SelectMany(d => d.Findings.Select(f => (d.Database, f))).Concat(report.Findings.Select(f => (report.Vault, f))))
             Log(call, subject, finding);
