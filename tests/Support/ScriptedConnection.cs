@@ -77,7 +77,7 @@ internal sealed class ScriptedConnection(ScriptedS3 server, TcpClient client, Ca
         var key = path.Contains('/') ? path[(path.IndexOf('/') + 1)..] : "";
         var name = (method, key.Length > 0) switch
         {
-            ("PUT", true) when query.ContainsKey("partNumber") => "UploadPart",
+            ("PUT", true) when query.ContainsKey("partNumber") => headers.ContainsKey("x-amz-copy-source") ? "CopyPart" : "UploadPart",
             ("PUT", true) when query.ContainsKey("tagging") => "Tag",
             ("PUT", true) when query.Count == 0 || query.ContainsKey("x-id") => "Put",
             ("POST", true) when query.ContainsKey("uploads") => "Initiate",
@@ -115,6 +115,11 @@ internal sealed class ScriptedConnection(ScriptedS3 server, TcpClient client, Ca
                 headers["ETag"] = $"\"{Convert.ToHexStringLower(SHA256.HashData(body))[..32]}\"";
                 headers["x-amz-checksum-sha256"] = Convert.ToBase64String(SHA256.HashData(body));
                 return (200, [], headers);
+            case "CopyPart":
+                var source = Uri.UnescapeDataString(request.Headers["x-amz-copy-source"]).TrimStart('/');
+                if (!server.Objects.TryGetValue(source[(source.IndexOf('/') + 1)..], out var copied)) return (404, Error("NoSuchKey", "none"), headers);
+                server.Uploads[upload].Parts[request.PartNumber] = copied;
+                return (200, Xml($"<CopyPartResult><ETag>\"e\"</ETag><ChecksumSHA256>{Convert.ToBase64String(SHA256.HashData(copied))}</ChecksumSHA256></CopyPartResult>"), headers);
             case "Complete":
                 if (server.Objects.ContainsKey(request.Key)) return (412, Error("PreconditionFailed", "exists"), headers);
                 if (!server.Uploads.TryRemove(upload, out var done)) return (404, Error("NoSuchUpload", "gone"), headers);

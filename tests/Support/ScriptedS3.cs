@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Backup.Tests.Support;
 
-/// <summary>One request as the server saw it. Names: Put, Initiate, UploadPart, Complete, Abort, List, ListUploads, Get, Head, Tag, Other.</summary>
+/// <summary>One request as the server saw it. Names: Put, Initiate, UploadPart, CopyPart, Complete, Abort, List, ListUploads, Get, Head, Tag, Other.</summary>
 public sealed record S3Request(string Name, string Key, IReadOnlyDictionary<string, string> Query, IReadOnlyDictionary<string, string> Headers, long BodyBytes)
 {
     public int PartNumber => Query.TryGetValue("partNumber", out var text) ? int.Parse(text, System.Globalization.CultureInfo.InvariantCulture) : 0;

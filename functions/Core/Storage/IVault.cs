@@ -71,6 +71,19 @@ public interface IColdVault
     Task<string> ThawAsync(IReadOnlyCollection<VaultObject> objects, int days, CancellationToken cancel);
 }
 
+/// <summary>A vault whose store can copy from another vault by itself, so that the bytes need not come here.</summary>
+public interface ICopyVault
+{
+    /// <summary>It is worth asking for: the same store, and a size that it copies well.</summary>
+    bool MayCopy(IVault from, long size);
+
+    /// <summary>
+    /// As <see cref="IVault.PutAsync"/>, when the store says of the copied bytes that their SHA-256 is <paramref name="sha256"/> (lower-case hex) before the object becomes
+    /// visible. False, with nothing left behind, for whatever reason it cannot: the caller then reads and writes, and meets the reason itself.
+    /// </summary>
+    Task<bool> TryCopyAsync(IVault from, string key, string sha256, long size, ObjectState state, CancellationToken cancel);
+}
+
 /// <summary>What the store itself says about an object. A null state is no tag, or one that is not ours.</summary>
 public sealed record ObjectFacts(string Key, ObjectState? State, RetainUntil? Lock);
 

@@ -10,7 +10,7 @@ namespace Backup.Core.Storage;
 /// Stores one stream as one object. What fits into the first part is one request; anything longer is a multipart upload with up to three parts
 /// under way, aborted whatever goes wrong. If-None-Match makes either write-once.
 /// </summary>
-internal sealed class S3Upload
+internal sealed partial class S3Upload
 {
     private const int PartsInFlight = 3;
     private const string PutId = "put";

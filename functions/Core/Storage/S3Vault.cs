@@ -11,7 +11,7 @@ namespace Backup.Core.Storage;
 /// A vault in an S3 bucket. Nothing is ever deleted here: objects carry the tag <c>backup</c> = pending, committed or expired, on which the bucket's
 /// lifecycle rules act. The SDK retries requests; nobody above this class does.
 /// </summary>
-public sealed class S3Vault : IVault, IColdVault, IStateVault, IVersionedVault
+public sealed class S3Vault : IVault, IColdVault, IStateVault, IVersionedVault, ICopyVault
 {
     internal const string StateTag = "backup";
 
@@ -36,6 +36,12 @@ public sealed class S3Vault : IVault, IColdVault, IStateVault, IVersionedVault
         CheckExpiry(state);
         return new S3Upload(_s3, _location, KeyRules.Check(key), state, retain, cancel).StoreAsync(content);
     }
+
+    public bool MayCopy(IVault from, long size) => from is S3Vault other && other._s3.Endpoint == _s3.Endpoint && S3Upload.FitsCopy(size);
+
+    public async Task<bool> TryCopyAsync(IVault from, string key, string sha256, long size, ObjectState state, CancellationToken cancel) =>
+        MayCopy(from, size) && from is S3Vault other
+        && await new S3Upload(_s3, _location, KeyRules.Check(key), state, null, cancel).TryCopyAsync(other._location.Bucket, other.Full(key), sha256, size);
 
     /// <summary>
     /// Reads the current version, except for manifests in a versioned bucket: what a manifest says is believed, so an overwritten one must not be.

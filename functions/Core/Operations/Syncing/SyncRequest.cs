@@ -45,7 +45,7 @@ public sealed record SyncReport
     /// <summary>Backups that have expired in the copy: they do not come back.</summary>
     public required int Expired { get; init; }
 
-    /// <summary>Objects and bytes that were sent; what an interrupted sync had sent before is not counted.</summary>
+    /// <summary>Objects and bytes that were copied; what an interrupted sync had copied before is not counted.</summary>
     public required int Objects { get; init; }
     public required long Bytes { get; init; }
 

@@ -6,15 +6,18 @@ using Backup.Core.Storage;
 namespace Backup.Core.Operations.Syncing;
 
 /// <summary>
-/// Copies what one vault has and another lacks, backup by backup, in the order of a run: artifacts, their mark, manifest, lock, results. Every byte passes
-/// through this process, because only so its SHA-256 can be compared with the manifest's before an object of the copy becomes visible. An artifact that is there
-/// with the right size is therefore a checked one of an earlier sync, and is not sent again. One bad backup does not stop the others.
+/// Copies what one vault has and another lacks, backup by backup, in the order of a run: artifacts, their mark, manifest, lock, results. The SHA-256 of every artifact is
+/// compared with the manifest's before an object of the copy becomes visible: by the store, where it copies by itself and says the sum, otherwise here, where the bytes
+/// pass through. An artifact that is there with the right size is therefore a checked one of an earlier sync, and is not sent again. One bad backup does not stop the others.
 /// </summary>
 public sealed class SyncVaults(MachineEnvironment machine, TimeProvider clock, IProgress<Progress>? progress = null)
 {
     private readonly Toolbox _tools = new(machine);
     private int _objects;
     private long _bytes;
+
+    /// <summary>False after the store has once not copied by itself: asking again for each object would cost three requests in vain.</summary>
+    private volatile bool _byStore = true;
 
     /// <exception cref="BackupException">When a vault cannot be listed at all; what fails of single backups is in the report.</exception>
     public async Task<SyncReport> ExecuteAsync(SyncRequest request, CancellationToken cancel)
@@ -99,6 +102,12 @@ public sealed class SyncVaults(MachineEnvironment machine, TimeProvider clock, I
             new ParallelOptions { MaxDegreeOfParallelism = request.Together, CancellationToken = cancel },
             async (artifact, token) =>
             {
+                if (await CopyByStoreAsync(request, artifact, token))
+                {
+                    counter.Add((int)artifact.StoredBytes, (int)artifact.StoredBytes); // at most a GiB
+                    return;
+                }
+
                 await using var reader = await ArtifactReader.OpenAsync(request.From, _tools, artifact, raw: false, n => counter.Add(n, n), token);
                 await using var content = new CheckedStream(reader);
                 await PutAsync(request.To, artifact.Key, content, ObjectState.Pending, null, token);
@@ -107,6 +116,15 @@ public sealed class SyncVaults(MachineEnvironment machine, TimeProvider clock, I
         if (Stored.Differences(manifest, await Stored.ListAsync(request.To, entry, cancel)) is { Count: > 0 } differences)
             throw new BackupException(ErrorCode.VaultConflict, $"the copy of {entry.Id} in {request.To.Name} is not whole: {string.Join("; ", differences.Take(3))}",
                 "Find out who else writes there; remove an object of the wrong size by hand, then run it again.");
+    }
+
+    private async Task<bool> CopyByStoreAsync(SyncRequest request, Artifact artifact, CancellationToken cancel)
+    {
+        if (!_byStore || request.To is not ICopyVault to || !to.MayCopy(request.From, artifact.StoredBytes)) return false;
+        if (!await to.TryCopyAsync(request.From, artifact.Key, artifact.Sha256, artifact.StoredBytes, ObjectState.Pending, cancel)) return _byStore = false;
+        Interlocked.Add(ref _bytes, artifact.StoredBytes);
+        Interlocked.Increment(ref _objects);
+        return true;
     }
 
     /// <summary>The manifest byte by byte as it is in the source, with its lock when the other vault keeps locks.</summary>
