@@ -83,6 +83,24 @@ public sealed partial class ServeProcessTests(PostgresFixture postgres) : IDispo
         }
     }
 
+    [Fact]
+    public async Task Every_option_and_every_verb_is_in_the_readme()
+    {
+        var root = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(root, "Backup.sln"))) root = Path.GetDirectoryName(root)!;
+        var readme = await File.ReadAllTextAsync(Path.Combine(root, "README.md"), Cancel);
+        await using var help = new StringWriter();
+        Assert.Equal(0, await Program.RunAsync(["serve", "--help"], () => postgres.Machine, TimeProvider.System, help, help));
+        var serve = readme[readme.IndexOf("## On one machine: serve", StringComparison.Ordinal)..readme.IndexOf("## Exit codes", StringComparison.Ordinal)];
+        var options = Option().Matches(help.ToString()).Select(m => m.Value).Distinct().Except(["--verbose", "--help", "--version"]).ToList();
+        Assert.True(options.Count >= 10, help.ToString());
+        Assert.All(options, o => Assert.Contains($"{o}", serve, StringComparison.Ordinal));
+        await using var verbs = new StringWriter();
+        Assert.Equal(0, await Program.RunAsync(["--help"], () => postgres.Machine, TimeProvider.System, verbs, verbs));
+        var listed = VerbRow().Matches(readme).Select(m => m.Groups[1].Value).ToList();
+        Assert.All(VerbLine().Matches(verbs.ToString()[verbs.ToString().IndexOf("Commands:", StringComparison.Ordinal)..]).Select(m => m.Groups[1].Value), v => Assert.Contains(v, listed));
+    }
+
     /// <returns>The scheduled time, some minutes ago.</returns>
     private async Task<DateTimeOffset> PolicyAsync()
     {
@@ -136,6 +154,15 @@ public sealed partial class ServeProcessTests(PostgresFixture postgres) : IDispo
 
     private IReadOnlyList<string> Backups() =>
         [.. Directory.EnumerateFiles(Path.Combine(_root, "vault"), "manifest.json", SearchOption.AllDirectories).Select(f => Path.GetFileName(Path.GetDirectoryName(f))!)];
+
+    [GeneratedRegex("--[a-z][a-z-]+")]
+    private static partial Regex Option();
+
+    [GeneratedRegex(@"^\| `([a-z]+)(?: [a-z]+)?` \| ", RegexOptions.Multiline)]
+    private static partial Regex VerbRow();
+
+    [GeneratedRegex(@"^  ([a-z]+) ", RegexOptions.Multiline)]
+    private static partial Regex VerbLine();
 
     [GeneratedRegex(@"page: (http://\S+)")]
     private static partial Regex PageAddress();

@@ -86,12 +86,12 @@ public sealed class StatusPageTests
     {
         var large = StatusScenes.Large();
         var name = large.Policy.Databases[0].Name;
-        var page = DatabasePage.Write(large, name, 8);
-        Assert.Contains("page 8 of 8, 400 backups", page, StringComparison.Ordinal);
-        Assert.Equal(50, Regex.Count(page, "<td class=\"name\">"));
-        Assert.Contains("page=7#backups", page, StringComparison.Ordinal);
-        Assert.DoesNotContain("page=9#backups", page, StringComparison.Ordinal);
-        Assert.Contains("page 8 of 8", DatabasePage.Write(large, name, 99), StringComparison.Ordinal);
+        var page = DatabasePage.Write(large, name, 16);
+        Assert.Contains("page 16 of 16, 400 backups", page, StringComparison.Ordinal);
+        Assert.Equal(25, Regex.Count(page, "<td class=\"name\">"));
+        Assert.Contains("page=15#backups", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("page=17#backups", page, StringComparison.Ordinal);
+        Assert.Contains("page 16 of 16", DatabasePage.Write(large, name, 99), StringComparison.Ordinal);
         Assert.Contains("aria-label=\"400 backups from 2025-02-14 02:00Z to 2026-03-20 02:00Z: first ", page, StringComparison.Ordinal);
         Assert.Equal(40, Regex.Count(StatusPage.Write(large), "class=\"spark\""));
     }

@@ -39,6 +39,7 @@ public sealed class Service : IDisposable
     private const int MostAttempts = 3;
 
     private static readonly TimeSpan _startingUp = TimeSpan.FromHours(1);
+    private static readonly TimeSpan _judgedFor = TimeSpan.FromSeconds(30);
 
     private readonly ServiceSettings _settings;
     private readonly TimeProvider _clock;
@@ -47,6 +48,8 @@ public sealed class Service : IDisposable
     private readonly Workshop _workshop;
     private readonly DateTimeOffset _startedAt;
     private readonly Dictionary<(WorkKind, string?), (DateTimeOffset Time, int Count)> _attempts = [];
+    private readonly Lock _gate = new();
+    private (WatchLook Of, DateTimeOffset At, WatchLook Judged)? _judged;
     private int _looks;
 
     /// <param name="note">One line for the log; may be called from several threads.</param>
@@ -82,7 +85,7 @@ public sealed class Service : IDisposable
             Policy = _settings.Policy,
             Vault = _settings.Vault.Name,
             Copy = _settings.Copy?.Name,
-            Look = _worker.Look?.At(_settings.Policy, now),
+            Look = Judged(now),
             LookedAt = _worker.LookedAt,
             Running = _workshop.Running,
             Waiting = _workshop.Waiting,
@@ -98,9 +101,20 @@ public sealed class Service : IDisposable
         _settings.Messenger?.Dispose();
     }
 
+    // Health checks and scrapes come every few seconds, and a judgement of many databases is work.
+    private WatchLook? Judged(DateTimeOffset now)
+    {
+        if (_worker.Look is not { } look) return null;
+        lock (_gate)
+        {
+            if (_judged is not { } known || !ReferenceEquals(known.Of, look) || now - known.At >= _judgedFor || now < known.At) _judged = known = (look, now, look.At(_settings.Policy, now));
+            return known.Judged;
+        }
+    }
+
     private Task<WorkResult> ExecuteAsync(Work work, IProgress<Progress> progress, CancellationToken cancel)
     {
-        if (work.ScheduledTime is { } planned) lock (_attempts) _attempts[(work.Kind, work.Database)] = (planned, Attempts(work) + 1);
+        if (work.ScheduledTime is { } planned) lock (_gate) _attempts[(work.Kind, work.Database)] = (planned, Attempts(work) + 1);
         _note($"{work}: begins{(work.ScheduledTime is { } time ? $", scheduled for {UtcText.Seconds(time)}" : "")}");
         return _worker.ExecuteAsync(work, progress, cancel);
     }
@@ -135,7 +149,7 @@ public sealed class Service : IDisposable
     {
         foreach (var work in MakeUp.Due(_settings.Policy, facts, _clock.GetUtcNow()))
         {
-            lock (_attempts) if (Attempts(work) >= MostAttempts) continue;
+            lock (_gate) if (Attempts(work) >= MostAttempts) continue;
             Ask(work);
         }
     }

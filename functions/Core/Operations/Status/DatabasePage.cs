@@ -13,7 +13,7 @@ namespace Backup.Core.Operations.Status;
 public static class DatabasePage
 {
     /// <summary>Backups on one page.</summary>
-    public const int PageSize = 50;
+    public const int PageSize = 25;
 
     /// <param name="database">One that the policy names.</param>
     /// <param name="page">From 1; another number is the nearest that there is.</param>
@@ -22,7 +22,7 @@ public static class DatabasePage
     {
         ArgumentNullException.ThrowIfNull(status);
         var d = status.Of(database);
-        var backups = status.Backups(database);
+        var backups = status.Backups()[database].ToList();
         var html = new StringBuilder();
         html.Append(CultureInfo.InvariantCulture, $"""
             <nav><a href="/">All databases</a></nav>

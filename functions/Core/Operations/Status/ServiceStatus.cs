@@ -80,9 +80,9 @@ public sealed record ServiceStatus
         };
     }
 
-    /// <summary>Backups of a database without increments, newest first, as the last look saw them.</summary>
-    public IReadOnlyList<WatchedBackup> Backups(string database) =>
-        [.. (Look?.Facts?.Backups ?? []).Where(b => b.Id.Database == database && b.Entry.Tier != Tier.Incremental).Reverse()];
+    /// <summary>Backups without increments, by database, newest first, as the last look saw them.</summary>
+    public ILookup<string, WatchedBackup> Backups() =>
+        (Look?.Facts?.Backups ?? []).Where(b => b.Entry.Tier != Tier.Incremental).Reverse().ToLookup(b => b.Id.Database, StringComparer.Ordinal);
 }
 
 /// <summary>One database on the page.</summary>

@@ -17,7 +17,7 @@ public static class SizeChart
 
     /// <param name="newestFirst">Backups of one kind of database.</param>
     /// <param name="small">Without axis, for a row of a table.</param>
-    public static string Write(IReadOnlyList<WatchedBackup> newestFirst, bool small)
+    public static string Write(IEnumerable<WatchedBackup> newestFirst, bool small)
     {
         ArgumentNullException.ThrowIfNull(newestFirst);
         var points = newestFirst.Take(small ? 60 : MostPoints).Reverse().Where(b => b.StoredBytes > 0).Select(b => (At: b.Id.Time, Size: b.StoredBytes)).ToList();

@@ -32,7 +32,8 @@ public static class StatusPage
             <p>{Looked(status)}</p>
 
             """);
-        page.Append(Wrong(status, databases)).Append(Table(status, databases)).Append(Works(status)).Append(Expiring(status));
+        var backups = status.Backups();
+        page.Append(Wrong(status, databases)).Append(Table(status, databases, backups)).Append(Works(status)).Append(Expiring(status, backups));
         return Frame(status, $"{word}: backups of {status.Policy.Project}", page.ToString(), RefreshSeconds);
     }
 
@@ -77,15 +78,15 @@ public static class StatusPage
             """;
     }
 
-    private static string Table(ServiceStatus status, IReadOnlyList<DatabaseStatus> databases) => $"""
+    private static string Table(ServiceStatus status, IReadOnlyList<DatabaseStatus> databases, ILookup<string, WatchedBackup> backups) => $"""
         <h2>Databases</h2>
         <table class="stack databases"><thead><tr><th>Database</th><th>Now</th><th>Last good backup</th><th>Proven by a drill</th><th>Size over time</th><th>Next backup</th></tr></thead><tbody>
-        {Join(databases.OrderByDescending(d => d.Standing switch { Standing.AtRisk => 3, Standing.Unknown => 2, Standing.Failing => 1, _ => 0 }), d => Row(status, d))}
+        {Join(databases.OrderByDescending(d => d.Standing switch { Standing.AtRisk => 3, Standing.Unknown => 2, Standing.Failing => 1, _ => 0 }), d => Row(status, d, backups[d.Name]))}
         </tbody></table>
 
         """;
 
-    private static string Row(ServiceStatus status, DatabaseStatus d)
+    private static string Row(ServiceStatus status, DatabaseStatus d, IEnumerable<WatchedBackup> backups)
     {
         var s = d.State;
         var last = s?.LastBackupAt is { } at
@@ -96,7 +97,7 @@ public static class StatusPage
             <td data-label="Now"><span class="word {Class(d.Standing)}">{StatusHtml.Word(d.Standing)}{Why(status, d)}</span></td>
             <td data-label="Last good backup"><span>{last}</span></td>
             <td data-label="Proven by a drill"><span>{Proof(s, status.Now)}</span></td>
-            <td data-label="Size"><span class="size">{(s?.StoredBytes is { } size ? Bytes.Text(size) : "–")}{(s?.SizeDeviation is { } change ? string.Create(CultureInfo.InvariantCulture, $"<small>{change:+0.#;-0.#;0} % against usual</small>") : "")}{SizeChart.Write(status.Backups(d.Name), small: true)}</span></td>
+            <td data-label="Size"><span class="size">{(s?.StoredBytes is { } size ? Bytes.Text(size) : "–")}{(s?.SizeDeviation is { } change ? string.Create(CultureInfo.InvariantCulture, $"<small>{change:+0.#;-0.#;0} % against usual</small>") : "")}{SizeChart.Write(backups, small: true)}</span></td>
             <td data-label="Next backup"><span>{(d.Next is { } next ? $"{Ago(next, status.Now)}<small>{Minute(next)}</small>" : "on demand")}</span></td></tr>
             """;
     }
@@ -143,10 +144,10 @@ public static class StatusPage
         return $"<li><span class=\"word {css}\">{word}</span> {Say(r.Work.Kind)}{OfDatabase(r.Work)}, {Ago(r.EndedAt, now)}, took {Html.Seconds(r.Duration.TotalSeconds)}<small>{Text(r.Result.Sentence)}</small></li>";
     }
 
-    private static string Expiring(ServiceStatus status)
+    private static string Expiring(ServiceStatus status, ILookup<string, WatchedBackup> backups)
     {
         if (status.Policy.Retention is not { } retention) return "<h2>What expires</h2>\n<p>Nothing: the policy has no retention, so every backup is kept for ever.</p>\n";
-        var soon = (status.Look?.Facts?.Backups ?? []).Where(b => b.Entry.Tier != Tier.Incremental).Select(b => (Backup: b, End: Expiry.Of(b, retention))).Where(x => x.End is not null).OrderBy(x => x.End).ToList();
+        var soon = backups.SelectMany(g => g).Select(b => (Backup: b, End: Expiry.Of(b, retention))).Where(x => x.End is not null).OrderBy(x => x.End).ToList();
         var due = soon.Count(x => x.End <= status.Now);
         var prune = status.Planned.FirstOrDefault(w => w.Kind == WorkKind.Prune)?.ScheduledTime;
         return $"""

@@ -23,7 +23,7 @@ public sealed class DatabaseHistory
         Now = now;
         var all = backups.Where(b => b.Id.Database == database.Name).OrderBy(b => b.Id.Time).ToList();
         Future = [.. all.Where(b => IsFuture(b, now))];
-        Backups = [.. all.Except(Future)];
+        Backups = [.. all.Where(b => !IsFuture(b, now))];
         Complete = [.. Backups.Where(b => b.IsComplete).OrderBy(b => b.Manifest!.Snapshot.Time)];
         Schedule = database.Schedule is { } text ? Schedule.Parse(text) : null;
     }

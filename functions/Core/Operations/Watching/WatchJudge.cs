@@ -14,13 +14,14 @@ public static class WatchJudge
     {
         ArgumentNullException.ThrowIfNull(policy);
         ArgumentNullException.ThrowIfNull(facts);
+        var backups = facts.Backups.ToLookup(b => b.Id.Database, StringComparer.Ordinal);
         return new WatchReport
         {
             Project = policy.Project,
             Environment = policy.Environment,
             Vault = facts.Vault,
             At = now,
-            Databases = [.. policy.Databases.Where(d => database is null || d.Name == database).Select(d => State(new DatabaseHistory(d, policy, facts.Backups, now), facts))],
+            Databases = [.. policy.Databases.Where(d => database is null || d.Name == database).Select(d => State(new DatabaseHistory(d, policy, backups[d.Name], now), facts))],
             Findings = [.. WorstFirst(Vault(policy, facts, database))],
             Unjudged = [.. Unjudged(facts, database).Select(c => c.Name)],
         };
