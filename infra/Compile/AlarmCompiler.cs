@@ -137,7 +137,7 @@ public static class AlarmCompiler
     /// <summary>What Watch finds critical and no figure of a run shows: locks, damage, missed runs, objects that somebody touched, rows that are gone.</summary>
     private static IEnumerable<AlarmSpec> OfWatch(DatabasePolicy database, string name, Func<string, string, MetricRef> metric)
     {
-        yield return Found("at-risk", AlarmTopic.Critical, "WatchCritical", $"Watch finds {database.Name} at risk. Its log says what and what to do; docs/findings.md explains each code.");
+        yield return Found("at-risk", AlarmTopic.Critical, "WatchCritical", $"Watch finds {database.Name} at risk. Its log says what and what to do; docs/runbooks/findings.md explains each code.");
         yield return Found("touched", AlarmTopic.Critical, "WatchTouched", $"Objects of {database.Name} were hidden or stored over: treat who can write as stolen. Judged once a day.");
         yield return Found("rows-lost", AlarmTopic.Notice, "WatchShrunk", $"A table of {database.Name} lost many of its rows or vanished. Keep the backups before it.");
 

@@ -67,7 +67,7 @@ internal static class StatusHtml
     private static string Prose(string text) => string.Concat(text.Split('`').Select((part, i) => i % 2 == 1 ? Code(part) : Text(part)));
 
     private static string Footer(ServiceStatus s) => $"""
-        <footer>backup {Text(Product.Version)}, running since {Minute(s.StartedAt)}. All times are UTC. Judged from the vault alone; what each code means and what to do: docs/findings.md. Figures for
+        <footer>backup {Text(Product.Version)}, running since {Minute(s.StartedAt)}. All times are UTC. Judged from the vault alone; what each code means and what to do: docs/runbooks/findings.md. Figures for
         Prometheus: <a href="/metrics">/metrics</a>, health: <a href="/healthz">/healthz</a>.</footer>
 
         """;
