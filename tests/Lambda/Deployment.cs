@@ -122,13 +122,17 @@ public sealed class Deployment : IAsyncDisposable
 
     public Task<IReadOnlyList<double>> MetricAsync(string name) => _cloud.MetricAsync(name, Environment, Database);
 
+    // From its own folder: the one of the tests has the libraries of another framework, which the command brings.
+    private static string TaskProgram => Path.Combine(AppContext.BaseDirectory, "..", "..", "Backup.Task", Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/')), "Backup.Task.dll");
+
     /// <summary>What Fargate would do with the last task that was started: a process of its own with the task's environment.</summary>
     public async Task<(int ExitCode, JsonObject Result, string Output)> RunTaskAsync(Dictionary<string, string> overrides)
     {
         var environment = Variables.Where(v => v.Key != Settings.ClusterVariable).Concat(_cloud.Variables).Concat(overrides);
-        await using var process = ChildProcess.Start(typeof(Backup.Tasks.Program).Assembly.Location, environment);
+        await using var process = ChildProcess.Start(TaskProgram, environment);
         var code = await process.ExitAsync();
         var lines = process.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.True(lines.Length > 0, $"the task ended with {code} and no result: {process.Error}");
         return (code, JsonNode.Parse(lines[^1])!.AsObject(), process.Output + process.Error);
     }
 
