@@ -1,10 +1,13 @@
 using System.Reflection;
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Operations.Checking;
 using Backup.Core.Operations.Drills;
 using Backup.Core.Operations.Reporting;
+using Backup.Core.Policies;
 using Backup.Core.Signals;
 
 namespace Backup.Core.Tests;
@@ -106,6 +109,13 @@ public sealed partial class LayoutTests
     {
         var page = File.ReadAllText(Path.Combine(_root, "docs/reports.md"));
         Assert.All(Fields(typeof(MonthReport)).Concat(Fields(typeof(DatabaseMonth))), f => Assert.Matches($@"`{f}[`[]", page));
+    }
+
+    [Fact]
+    public void The_policy_in_the_readme_keeps_what_it_promises()
+    {
+        var text = File.ReadAllText(Path.Combine(_root, "README.md")).Split("```yaml\n")[1].Split("```")[0];
+        Assert.Empty(PolicyCheck.Judge(PolicyReader.Read(Encoding.UTF8.GetBytes(text), "README.md", null).OrThrow(), new Dictionary<string, CheckHistory>()));
     }
 
     [Fact]
