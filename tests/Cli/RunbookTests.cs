@@ -157,7 +157,8 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
     [Fact]
     public async Task Every_command_that_a_page_names_exists()
     {
-        var named = Directory.GetFiles(Pages, "*.md").SelectMany(p => Named().Matches(File.ReadAllText(p)).Select(m => (Page: Path.GetFileName(p), Verb: m.Groups[1].Value, Arguments: m.Groups[2].Value))).ToList();
+        string[] pages = [.. Directory.GetFiles(Pages, "*.md"), .. Directory.GetFiles(Path.Combine(Pages, ".."), "*.md"), Path.Combine(Pages, "../../README.md")];
+        var named = pages.SelectMany(p => Named().Matches(File.ReadAllText(p)).Select(m => (Page: Path.GetFileName(p), Verb: m.Groups[1].Value, Arguments: m.Groups[2].Value))).ToList();
         Assert.True(named.Count > 100, $"only {named.Count} commands were found");
         var help = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (page, verb, arguments) in named)
@@ -234,7 +235,7 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
     [GeneratedRegex(@"([^\n]*\n[^\n]*)\n\n```sh\n")]
     private static partial Regex OtherBlock();
 
-    [GeneratedRegex(@"(?:^|`|&& )backup (\w+)([^`\n|]*)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"(?:^|`|&& |\./)backup ([a-z]+)([^`\n|#]*)", RegexOptions.Multiline)]
     private static partial Regex Named();
 
     [GeneratedRegex(@"--[a-z][a-z-]+")]

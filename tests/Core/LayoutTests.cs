@@ -1,5 +1,14 @@
+using System.Reflection;
+using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Backup.Core.Model;
+using Backup.Core.Operations;
+using Backup.Core.Operations.Checking;
+using Backup.Core.Operations.Drills;
+using Backup.Core.Operations.Reporting;
+using Backup.Core.Policies;
+using Backup.Core.Signals;
 
 namespace Backup.Core.Tests;
 
@@ -56,6 +65,60 @@ public sealed partial class LayoutTests
     }
 
     [Fact]
+    public void Every_page_that_a_page_or_the_program_leads_to_exists()
+    {
+        var broken = new List<string>();
+        foreach (var page in Directory.EnumerateFiles(Path.Combine(_root, "docs"), "*.md", SearchOption.AllDirectories).Concat([Path.Combine(_root, "README.md"), Path.Combine(_root, "infra/README.md")]))
+        {
+            foreach (Match link in PageLink().Matches(File.ReadAllText(page)))
+            {
+                var target = link.Groups[1].Length == 0 ? page : Path.Combine(Path.GetDirectoryName(page)!, link.Groups[1].Value);
+                if (!Path.Exists(target) || (link.Groups[2].Length > 0 && !Anchors(target).Contains(link.Groups[2].Value))) broken.Add($"{Path.GetRelativePath(_root, page)}: {link.Value}");
+            }
+        }
+
+        foreach (var file in Sources("functions").Concat(Sources("infra")))
+            broken.AddRange(NamedPage().Matches(File.ReadAllText(file)).Where(m => !File.Exists(Path.Combine(_root, m.Value))).Select(m => $"{Path.GetFileName(file)}: {m.Value}"));
+        Assert.Empty(broken);
+
+        static IEnumerable<string> Anchors(string page) =>
+            AnyHeading().Matches(File.ReadAllText(page)).Select(m => Regex.Replace(m.Groups[1].Value.ToLowerInvariant(), @"[^\w\- ]", "").Replace(' ', '-'));
+    }
+
+    [Fact]
+    public void The_page_of_the_format_describes_every_field_that_is_stored()
+    {
+        var page = File.ReadAllText(Path.Combine(_root, "docs/FORMAT.md"));
+        Type[] stored =
+        [
+            typeof(Manifest), typeof(Deployment), typeof(Totals), typeof(SourceFacts), typeof(SnapshotFacts), typeof(ExtensionFact), typeof(SequenceFact), typeof(LargeObjectFact), typeof(MaterializedViewFact),
+            typeof(ToolVersions), typeof(Artifact), typeof(TableFingerprint), typeof(LockPromise), typeof(LockedFact), typeof(IncrementFacts), typeof(IncrementTable), typeof(PartitionFact),
+            typeof(Finding), typeof(Tombstone), typeof(TombstonePlan), typeof(Evidence), typeof(VerifyResult), typeof(DrillReport), typeof(BackupFacts), typeof(DrillSeconds), typeof(RtoResult),
+            typeof(IncrementedTable), typeof(TableComparison), typeof(SequenceComparison), typeof(ViewComparison), typeof(ConstraintFacts), typeof(CheckResult), typeof(NotProven), typeof(DrillMachine),
+        ];
+        var missing = stored.SelectMany(t => Fields(t).Where(f => !Regex.IsMatch(page, $@"[`.]{f}[`.[]")).Select(f => $"{t.Name}.{f}"));
+        Assert.Equal(["Manifest.unknown"], missing); // what a newer program stored
+    }
+
+    [Fact]
+    public void The_page_of_figures_names_every_one() =>
+        Assert.All(MetricName.All, m => Assert.Contains(m.Name, File.ReadAllText(Path.Combine(_root, "docs/watch.md")), StringComparison.Ordinal));
+
+    [Fact]
+    public void The_page_of_reports_describes_every_field()
+    {
+        var page = File.ReadAllText(Path.Combine(_root, "docs/reports.md"));
+        Assert.All(Fields(typeof(MonthReport)).Concat(Fields(typeof(DatabaseMonth))), f => Assert.Matches($@"`{f}[`[]", page));
+    }
+
+    [Fact]
+    public void The_policy_in_the_readme_keeps_what_it_promises()
+    {
+        var text = File.ReadAllText(Path.Combine(_root, "README.md")).Split("```yaml\n")[1].Split("```")[0];
+        Assert.Empty(PolicyCheck.Judge(PolicyReader.Read(Encoding.UTF8.GetBytes(text), "README.md", null).OrThrow(), new Dictionary<string, CheckHistory>()));
+    }
+
+    [Fact]
     public void Every_error_is_in_the_table_once()
     {
         var declared = typeof(ErrorCode).GetFields().Where(f => f.FieldType == typeof(ErrorCode)).Select(f => (ErrorCode)f.GetValue(null)!).ToList();
@@ -97,6 +160,10 @@ public sealed partial class LayoutTests
         }
     }
 
+    /// <summary>As JSON spells them.</summary>
+    private static IEnumerable<string> Fields(Type type) =>
+        type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name));
+
     private static IEnumerable<string> Sources(string folder) =>
         Directory.EnumerateFiles(Path.Combine(_root, folder), "*.cs", SearchOption.AllDirectories).Where(f => !f.Contains("/obj/", StringComparison.Ordinal));
 
@@ -118,6 +185,15 @@ public sealed partial class LayoutTests
 
     [GeneratedRegex(@"^## ([\w.]+)$", RegexOptions.Multiline)]
     private static partial Regex Heading();
+
+    [GeneratedRegex(@"^#+ (.+)$", RegexOptions.Multiline)]
+    private static partial Regex AnyHeading();
+
+    [GeneratedRegex(@"\]\((?!https?:)([^)#]*)#?([^)]*)\)")]
+    private static partial Regex PageLink();
+
+    [GeneratedRegex(@"\b(docs|infra|tests)/[\w/-]+\.md\b")]
+    private static partial Regex NamedPage();
 
     [GeneratedRegex(@"""((policy|backup|increment|table|size|drill|lock|object|copy|prune|globals|settings|check)\.(?!html)[a-z][A-Za-z0-9]+)""")]
     private static partial Regex FindingLike();

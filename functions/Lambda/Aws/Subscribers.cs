@@ -12,8 +12,6 @@ public sealed class Subscribers(MachineEnvironment machine, IAmazonSimpleNotific
     /// <summary>ARNs of the topics of alarms, with commas.</summary>
     public const string TopicsVariable = "BACKUP_TOPICS";
 
-    private const string Pending = "PendingConfirmation";
-
     /// <summary>A topic that nobody hears is critical: then the heartbeat's silence has to speak.</summary>
     public async Task<IReadOnlyList<Finding>> JudgeAsync(CancellationToken cancel)
     {
@@ -35,15 +33,19 @@ public sealed class Subscribers(MachineEnvironment machine, IAmazonSimpleNotific
 
     private static IEnumerable<Finding> Judge(string topic, IReadOnlyList<Subscription> subscriptions)
     {
-        var isHeard = subscriptions.Any(s => s.SubscriptionArn != Pending);
+        var silent = subscriptions.Where(s => !Hears(s)).ToList();
+        var isHeard = silent.Count < subscriptions.Count;
         if (subscriptions.Count == 0)
             yield return FindingCode.NoticeUnconfirmed.On(topic, "nobody subscribes to this topic, so its alarms reach nobody", "Run `pulumi up`, which makes the subscriptions of the policy's notify.", Severity.Critical);
-        foreach (var subscription in subscriptions.Where(s => s.SubscriptionArn == Pending))
+        foreach (var subscription in silent)
         {
-            yield return FindingCode.NoticeUnconfirmed.On(topic, $"{subscription.Endpoint} has not confirmed its subscription{(isHeard ? "" : ", and nobody else hears this topic")}",
+            yield return FindingCode.NoticeUnconfirmed.On(topic, $"{subscription.Endpoint} has not confirmed its subscription, or has ended it{(isHeard ? "" : ", and nobody else hears this topic")}",
                 "Open the mail of AWS Notifications and confirm; after three days `pulumi up` sends it again.", isHeard ? null : Severity.Critical);
         }
     }
+
+    /// <summary>"PendingConfirmation" and, for a while after somebody unsubscribed, "Deleted" stand where an ARN would.</summary>
+    private static bool Hears(Subscription subscription) => subscription.SubscriptionArn?.StartsWith("arn:", StringComparison.Ordinal) == true;
 
     private async Task<IReadOnlyList<Subscription>> ListAsync(string topic, CancellationToken cancel)
     {

@@ -55,6 +55,9 @@ export const groups = {
   ],
   'Reading': [
     ['read a manifest of its own database', 's3:GetObject', manifest, {}, ['writer', 'drill', 'watch', 'pruner', 'operator', 'vault-admin', 'ci-made', 'account-admin']],
+    ["read a drill's result", 's3:GetObject', result, {}, ['writer', 'drill', 'watch', 'pruner', 'operator', 'vault-admin', 'ci-made', 'account-admin']],
+    ['read why a backup expired', 's3:GetObject', tombstone, {}, ['writer', 'drill', 'watch', 'pruner', 'operator', 'vault-admin', 'ci-made', 'account-admin']],
+    ['read the evidence trail', 's3:GetObject', evidence, {}, ['writer', 'drill', 'watch', 'pruner', 'operator', 'vault-admin', 'ci-made', 'account-admin']],
     ['read an artifact of its own database', 's3:GetObject', own, {}, ['drill', 'operator', 'vault-admin', 'ci-made', 'account-admin']],
     ['read an artifact of another database', 's3:GetObject', other, {}, ['operator', 'vault-admin', 'ci-made', 'account-admin']],
     ['decrypt it (S3 asks the key)', 'kms:Decrypt', 'key', viaS3, ['writer', 'drill', 'watch', 'pruner', 'operator', 'ci-made']],
