@@ -20,21 +20,24 @@ public sealed record ForeignKey(ArchiveEntry Entry, string From, string To, stri
 public sealed partial class ArchiveRestore(
     string archive, PostgresInstallation postgres, MachineEnvironment machine, ConnectionTarget target, int serverMajor, RestoreRequest request, string workFolder)
 {
+    private const string Rights = "rights";
+
     public async Task<IReadOnlyList<ArchiveEntry>> ListAsync(CancellationToken cancel) =>
         ArchiveContents.Parse(await ToolProcess.CheckAsync(Command(["-l", archive]), null, cancel));
 
     /// <summary>pre-data, data or post-data, only the given entries.</summary>
+    /// <param name="section">Null for rights: pg_restore counts them to the section of whatever stands before them in its list.</param>
     /// <param name="user">Another login role than the target's, or null.</param>
     /// <param name="unowned">Leave what is made with whoever makes it.</param>
     public async Task SectionAsync(
-        string section, IReadOnlyCollection<ArchiveEntry> entries, int jobs, CancellationToken cancel, string? user = null, bool unowned = false)
+        string? section, IReadOnlyCollection<ArchiveEntry> entries, int jobs, CancellationToken cancel, string? user = null, bool unowned = false)
     {
         if (entries.Count == 0) return;
-        var list = Path.Combine(workFolder, $"{section}.list");
+        var list = Path.Combine(workFolder, $"{section ?? Rights}.list");
         await File.WriteAllLinesAsync(list, entries.Select(e => e.Line), cancel);
         var command = Command(
         [
-            $"--section={section}", $"--use-list={list}", "--exit-on-error", "--no-password", $"--dbname={target.DatabaseArgument}",
+            .. section is null ? [] : (string[])[$"--section={section}"], $"--use-list={list}", "--exit-on-error", "--no-password", $"--dbname={target.DatabaseArgument}",
             .. section == "pre-data" || jobs < 2 ? [] : (string[])[$"--jobs={jobs}"],
             .. request.NoOwner ? ["--no-owner", "--no-privileges"] : unowned ? ["--no-owner"] : (string[])[],
             .. request.NoTablespaces ? ["--no-tablespaces"] : (string[])[],
@@ -42,7 +45,7 @@ public sealed partial class ArchiveRestore(
         ], user);
         var result = await ToolProcess.RunAsync(command, null, cancel);
         if (result.ExitCode == 0) return;
-        throw new BackupException(ErrorCode.RestoreFailed, $"pg_restore failed in {section}: {Explain(result.Error)}",
+        throw new BackupException(ErrorCode.RestoreFailed, $"pg_restore failed in {section ?? Rights}: {Explain(result.Error)}",
             "Mend what the statement needs on the target (role, extension, version, right); then run the restore again.");
     }
 

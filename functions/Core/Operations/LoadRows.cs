@@ -1,12 +1,13 @@
 using Backup.Core.Machine;
 using Backup.Core.Model;
 using Backup.Core.Postgres;
+using Npgsql;
 
 namespace Backup.Core.Operations;
 
 /// <summary>What one session loads in one transaction.</summary>
 /// <param name="Chunks">All of a table's, or one.</param>
-/// <param name="Freeze">The rows are stored as final: nothing else is loaded into this table, which this restore has just made.</param>
+/// <param name="Freeze">The rows are stored as final, where the table lets itself be emptied first: nothing else is loaded into this table, which this restore has just made.</param>
 public sealed record RowLoad(IReadOnlyList<Artifact> Chunks, bool Freeze)
 {
     /// <summary>
@@ -48,14 +49,26 @@ internal sealed class LoadRows(RestoreRequest request, ConnectionTarget target, 
                 if (!queue.TryDequeue(out load)) return;
             }
 
-            var table = load.Chunks[0].LoadInto!;
-            await loader.TransactionAsync(table, async () =>
+            try
             {
-                // PostgreSQL freezes only what the same transaction has made or emptied.
-                if (load.Freeze) await loader.ExecuteAsync($"TRUNCATE ONLY {table.Sql}", cancel);
-                foreach (var chunk in load.Chunks) await LoadAsync(loader, chunk, load.Freeze, cancel);
-            }, cancel);
+                await LoadAsync(loader, load, load.Freeze, cancel);
+            }
+            catch (BackupException e) when (load.Freeze && e.InnerException is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected })
+            {
+                // Checks may call functions that read the table of another session. What is not frozen needs no table for itself, so nobody waits for it.
+                await LoadAsync(loader, load, freeze: false, cancel);
+            }
         }
+    }
+
+    private async Task LoadAsync(RowLoader loader, RowLoad load, bool freeze, CancellationToken cancel)
+    {
+        var table = load.Chunks[0].LoadInto!;
+        await loader.TransactionAsync(table, async () =>
+        {
+            var emptied = freeze && await loader.TryEmptyAsync(table, cancel);
+            foreach (var chunk in load.Chunks) await LoadAsync(loader, chunk, emptied, cancel);
+        }, cancel);
     }
 
     private async Task LoadAsync(RowLoader loader, Artifact chunk, bool freeze, CancellationToken cancel)

@@ -84,12 +84,16 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             await StepAsync("data", () => LoadAsync(request, manifest, target, restore, plan.Data, chunks, cancel));
             var expected = manifest;
             if (request.Increments.Count > 0) await StepAsync("increments", async () => expected = await increments.ApplyAsync(cancel));
-            await StepAsync("indexes", () => increments.IndexesAsync(async () =>
+            await StepAsync("indexes", async () =>
             {
-                await restore.SectionAsync("post-data", plan.Checks, 1, cancel, request.LoadAs);
-                await restore.SectionAsync("post-data", plan.PostData, request.Jobs, cancel);
-                await restore.SectionAsync("post-data", plan.Unowned, 1, cancel, unowned: true);
-            }, cancel));
+                await restore.SectionAsync(null, plan.Rights, 1, cancel);
+                await increments.IndexesAsync(async () =>
+                {
+                    await restore.SectionAsync("post-data", plan.Checks, 1, cancel, request.LoadAs);
+                    await restore.SectionAsync("post-data", plan.PostData, request.Jobs, cancel);
+                    await restore.SectionAsync("post-data", plan.Unowned, 1, cancel, unowned: true);
+                }, cancel);
+            });
             if (plan.Late.Count > 0)
                 await StepAsync("foreign keys", async () => await restore.SectionAsync("post-data", [.. plan.CommentsOn(await increments.MakeForeignKeysAsync(plan.Late, cancel))], 1, cancel));
             await StepAsync(request.Comparison is null ? "analyze" : "compare", () => Task.WhenAll(

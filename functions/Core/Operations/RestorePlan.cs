@@ -7,8 +7,15 @@ namespace Backup.Core.Operations;
 /// <summary>Which entries of the base archive are restored, in which step and by whom.</summary>
 internal sealed record RestorePlan
 {
+    private static readonly string[] _withRows = [" TABLE ", " COLUMN ", " SEQUENCE ", " LARGE OBJECT"];
+
     public required IReadOnlyList<ArchiveEntry> PreData { get; init; }
     public required IReadOnlyList<ArchiveEntry> Data { get; init; }
+
+    /// <summary>
+    /// On what holds rows, and behind the rows, as pg_restore does it when it restores everything at once: an owner may have taken from himself the right to write.
+    /// </summary>
+    public required IReadOnlyList<ArchiveEntry> Rights { get; init; }
 
     /// <summary>Constraints that read rows with the rights of whoever adds them: by the loading role, where there is one.</summary>
     public IReadOnlyList<ArchiveEntry> Checks { get; init; } = [];
@@ -52,7 +59,8 @@ internal sealed record RestorePlan
             || Is(e, "COMMENT - PUBLICATION") || Is(e, "COMMENT - EVENT TRIGGER") || Is(e, "COMMENT - SUBSCRIPTION")).ToList();
         return new RestorePlan
         {
-            PreData = all,
+            PreData = [.. all.Where(e => !IsRightToRows(e))],
+            Rights = [.. all.Where(IsRightToRows)],
             Data = chosen.IsAll ? all : [.. all.Where(e => !e.IsTableData || chosen.Includes(e)).Where(e => !e.Description.StartsWith("BLOB", StringComparison.Ordinal))],
             Checks = checks,
             PostData = [.. all.Except(dangling.Select(k => k.Entry)).Except(late.Select(k => k.Entry)).Except(comments).Except(checks).Except(unowned)
@@ -84,6 +92,8 @@ internal sealed record RestorePlan
     }
 
     private static bool Is(ArchiveEntry entry, string kind) => entry.Description.StartsWith(kind + " ", StringComparison.Ordinal);
+
+    private static bool IsRightToRows(ArchiveEntry entry) => Is(entry, "ACL") && _withRows.Any(kind => entry.Description.Contains(kind, StringComparison.Ordinal));
 
     private static async Task<IReadOnlyList<TableName>> MissingAsync(IReadOnlyList<TableName> names, ConnectionTarget target, CancellationToken cancel)
     {

@@ -47,6 +47,23 @@ public sealed class RowLoader : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// For use in a transaction: PostgreSQL freezes only what the same transaction has made or emptied. A table that has rows is left as it is, since they are somebody
+    /// else's and the comparison must see them; and so is one whose owner has given that right away, as is done where rows may only be added.
+    /// </summary>
+    /// <returns>True when COPY … FREEZE is possible.</returns>
+    public async Task<bool> TryEmptyAsync(TableName table, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        var regclass = $"{TableName.Literal(table.Sql)}::regclass";
+        if (!await IsSoAsync($"has_table_privilege({regclass}, 'TRUNCATE')", cancel)) return false;
+        // Nobody adds a row between the look and the TRUNCATE.
+        await ExecuteAsync($"LOCK TABLE ONLY {table.Sql} IN ACCESS EXCLUSIVE MODE", cancel);
+        if (!await IsSoAsync($"pg_relation_size({regclass}) = 0", cancel)) return false;
+        await ExecuteAsync($"TRUNCATE ONLY {table.Sql}", cancel);
+        return true;
+    }
+
     /// <summary>For use in a transaction, which must end with what this throws: the server then forgets the rows.</summary>
     /// <param name="table">For messages.</param>
     /// <param name="copySql">COPY … FROM STDIN.</param>
@@ -105,6 +122,12 @@ public sealed class RowLoader : IAsyncDisposable
     public async Task<T> ReadAsync<T>(Func<NpgsqlConnection, Task<T>> read) => await read(_connection);
 
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
+
+    private async Task<bool> IsSoAsync(string condition, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand($"SELECT {condition}", _connection);
+        return (bool)(await command.ExecuteScalarAsync(cancel))!;
+    }
 
     private static async Task CancelAsync(NpgsqlCopyTextWriter writer)
     {

@@ -85,6 +85,23 @@ public sealed class IncrementDrillTests(PostgresFixture postgres)
         Assert.Equal(Verdict.Pass, (await scene.Lab.DrillAsync()).Verdict);
     }
 
+    [Fact]
+    public async Task A_table_that_may_not_be_emptied_is_replaced_and_one_that_came_after_the_backup_is_named_as_not_proven()
+    {
+        await using var scene = await IncrementScene.CreateAsync(postgres, "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); REVOKE DELETE, TRUNCATE ON t FROM CURRENT_USER", []);
+        scene.Tables = [IncrementScene.Critical("public.t", mode: IncrementMode.Full)];
+        await scene.BackupAsync();
+        await scene.SqlAsync("CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1); INSERT INTO t VALUES (2)");
+        scene.Tables = [.. scene.Tables, IncrementScene.Critical("public.late")];
+        await scene.CommittedAsync();
+
+        var report = await DrillAsync(scene);
+
+        Assert.Equal((Verdict.Pass, "increment.noTable"), (report.Verdict, Assert.Single(report.Findings).Code));
+        Assert.Equal((new TableName("public", "t"), 2L), (Assert.Single(report.Tables).Table, report.Tables[0].ActualRows));
+        Assert.Contains(report.NotProven, n => n.Subject == "public.late");
+    }
+
     private static async Task<DrillReport> DrillAsync(IncrementScene scene)
     {
         var point = RestorePoint.Choose(await scene.EntriesAsync(), "latest", "the vault", useIncrements: true);

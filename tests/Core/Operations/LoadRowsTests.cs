@@ -1,5 +1,6 @@
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Postgres;
 using Backup.Tests.Support;
 
 namespace Backup.Core.Tests.Operations;
@@ -55,6 +56,75 @@ public sealed class LoadRowsTests(PostgresFixture postgres)
         await lab.RestoreAsync(url, change: r => r with { Jobs = jobs });
         Assert.Empty(await lab.DifferencesAsync(source.Url, url));
         Assert.Equal(3L, await Database.ScalarAsync<long>(url, "SELECT count(*) FROM pg_class WHERE relname IN ('one', 'two', 'three') AND relpages > 0 AND relallvisible = relpages"));
+    }
+
+    [Fact]
+    public async Task Tables_whose_owner_has_taken_rights_from_himself_come_back_and_are_proven()
+    {
+        await using var lab = new Lab(postgres);
+        await using var source = await postgres.CreatePasswordDatabaseAsync("append");
+        await Database.SqlAsync(source.Url, $"""
+            CREATE TABLE audit (id int PRIMARY KEY); INSERT INTO audit SELECT generate_series(1, 900); REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM {PasswordServer.Role};
+            CREATE TABLE closed (id int PRIMARY KEY); INSERT INTO closed SELECT generate_series(1, 9); REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON closed FROM {PasswordServer.Role};
+            CREATE TABLE empty (id int); REVOKE INSERT ON empty FROM {PasswordServer.Role};
+            """);
+        await lab.RunAsync(source.Url, d => d with { ShardAbove = 1 });
+        await using var target = await postgres.CreatePasswordDatabaseAsync("appended");
+        await lab.RestoreAsync(target.Url, RestoreMode.Empty);
+        Assert.Empty(await lab.DifferencesAsync(source.Url, target.Url));
+        var drill = await lab.DrillAsync();
+        Assert.Equal((Verdict.Pass, 0), (drill.Verdict, drill.Findings.Count));
+    }
+
+    [Fact]
+    public async Task Rows_that_somebody_adds_while_the_restore_runs_are_not_removed_and_make_it_fail()
+    {
+        await using var lab = new Lab(postgres);
+        await using var source = await postgres.CreateDatabaseAsync("busy");
+        await Database.SqlAsync(source.Url, "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 900)");
+        await lab.RunAsync(source.Url, d => d with { ShardAbove = 1 });
+        await using var target = await postgres.CreateDatabaseAsync("early", "template0");
+        var app = new AtStep("data", () => Database.SqlAsync(target.Url, "INSERT INTO t VALUES (1000)"));
+        var restore = new RestoreBackup(lab.Machine, lab.Clock, postgres.Installations, app);
+        var request = new RestoreRequest
+        {
+            Vault = lab.Vault,
+            Backup = await lab.LatestAsync(),
+            Target = ConnectionText.Parse(target.Url, "the test's target", "nobody"),
+            Mode = RestoreMode.Empty,
+            Jobs = 1,
+            Comparison = Comparison.Counts,
+        };
+        var e = await Assert.ThrowsAsync<BackupException>(() => restore.ExecuteAsync(request, TestContext.Current.CancellationToken));
+        Assert.Equal(ErrorCode.RestoreDifferent, e.Code);
+        Assert.Contains("public.t has 901 rows, the manifest says 900", e.Message, StringComparison.Ordinal);
+        Assert.Equal(1000, await Database.ScalarAsync<int>(target.Url, "SELECT max(id) FROM t"));
+    }
+
+    [Fact]
+    public async Task Checks_that_read_the_table_of_another_session_do_not_stop_both()
+    {
+        await using var lab = new Lab(postgres);
+        await using var source = await postgres.CreateDatabaseAsync("crossed");
+        await Database.SqlAsync(source.Url, """
+            CREATE FUNCTION sees(other text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
+                $f$ BEGIN EXECUTE 'SELECT FROM public.' || other || ' LIMIT 1'; RETURN true; END $f$;
+            CREATE TABLE one (id int CHECK (sees('two')), t text); CREATE TABLE two (id int CHECK (sees('one')), t text);
+            INSERT INTO one SELECT i, repeat(md5(i::text), 5) FROM generate_series(1, 3000) i; INSERT INTO two SELECT * FROM one;
+            """);
+        await lab.RunAsync(source.Url, d => d with { ShardAbove = 100_000 });
+        var url = await lab.NewUrlAsync();
+        await lab.RestoreAsync(url, change: r => r with { Jobs = 2 });
+        Assert.Empty(await lab.DifferencesAsync(source.Url, url));
+    }
+
+    /// <summary>Does something when the restore has come to a step, and before it goes on.</summary>
+    private sealed class AtStep(string step, Func<Task> act) : IProgress<Progress>
+    {
+        public void Report(Progress value)
+        {
+            if (value.IsStep && value.What == step) act().GetAwaiter().GetResult();
+        }
     }
 
     private static List<(string Table, int Chunks, bool Freeze)> Plan(IReadOnlyList<Artifact> chunks, int jobs) =>

@@ -39,6 +39,9 @@ internal static class DrillFacts
         if (request.Increments.Count > 0)
         {
             yield return new NotProven("every other table, the policy's checks", $"Only the tables of the increments were restored; `backup drill {manifest.Id}` proves the backup itself.");
+            var unknown = request.Increments.SelectMany(i => i.Manifest!.Increment!.Tables).Select(t => t.Table).Distinct().Where(t => manifest.Fingerprints.All(f => f.Table != t));
+            if (Names(unknown) is { Length: > 0 } late)
+                yield return new NotProven(late, $"In increments and not in {manifest.Id}, so not restored; the next backup holds them.");
             yield return new NotProven("rows deleted since the backup", "Increments do not see deletions, unless the table was copied whole: such rows are there again.");
             yield return new NotProven("content of rows after the increments", "The backup's rows were compared by content before them, every increment by its own fingerprint while it was read; the sum of both is counted.");
             yield break;
