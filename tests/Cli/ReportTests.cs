@@ -47,6 +47,9 @@ public sealed class ReportTests(PostgresFixture postgres) : IDisposable
         Assert.Equal((2, ""), await Short("report", "--policy", "policy.yaml", "--month", "2026-01", "--database", "other"));
         Assert.Equal((2, ""), await Short("report", "--policy", "policy.yaml", "--month", "2026-01", "--access-log", "vault")); // a folder has no such log
         Assert.Equal((2, ""), await Short("report", "--policy", "policy.yaml", "--month", "2026-01", "--out", "policy.yaml"));
+        Directory.CreateDirectory(Path.Combine(_folder, "out", "report-test-2026-01.html"));
+        Assert.Equal((2, ""), await Short("report", "--policy", "policy.yaml", "--month", "2026-01", "--out", "out"));
+        Assert.Single(Directory.GetFileSystemEntries(Path.Combine(_folder, "out"))); // nothing half-written stays
     }
 
     private void WritePolicy(string database) =>

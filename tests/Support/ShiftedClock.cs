@@ -13,4 +13,6 @@ public sealed class ShiftedClock(DateTimeOffset start) : TimeProvider
         var ahead = time - GetUtcNow();
         if (ahead > TimeSpan.Zero) Interlocked.Add(ref _shift, ahead.Ticks);
     }
+
+    public void SetBack(TimeSpan by) => Interlocked.Add(ref _shift, -by.Ticks);
 }

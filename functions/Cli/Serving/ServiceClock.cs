@@ -18,11 +18,13 @@ public sealed class ServiceClock : IAsyncDisposable
     private readonly IReadOnlyList<PlannedWork> _plan;
     private readonly TimeProvider _clock;
     private readonly Action<Work> _ask;
+    private readonly PeriodicTimer _timer;
     private IScheduler _scheduler = null!;
+    private Task _review = Task.CompletedTask;
 
-    private ServiceClock(IReadOnlyList<PlannedWork> plan, TimeProvider clock, Action<Work> ask) => (_plan, _clock, _ask) = (plan, clock, ask);
+    private ServiceClock(IReadOnlyList<PlannedWork> plan, TimeProvider clock, Action<Work> ask) => (_plan, _clock, _ask, _timer) = (plan, clock, ask, new PeriodicTimer(_look, clock));
 
-    public bool IsRunning => _scheduler.Status == SchedulerStatus.Running;
+    public bool IsRunning => _scheduler.Status == SchedulerStatus.Running && !_review.IsCompleted;
 
     /// <param name="ask">Called at each time; must return at once.</param>
     public static async Task<ServiceClock> StartAsync(IReadOnlyList<PlannedWork> plan, TimeProvider clock, Action<Work> ask, CancellationToken cancel)
@@ -46,6 +48,7 @@ public sealed class ServiceClock : IAsyncDisposable
         }
 
         await service._scheduler.Start(cancel);
+        service._review = service.ReviewAsync();
         return service;
     }
 
@@ -53,7 +56,26 @@ public sealed class ServiceClock : IAsyncDisposable
     public async Task<DateTimeOffset?> NextAsync(int index, CancellationToken cancel) =>
         (await _scheduler.GetTrigger(new TriggerKey($"{index}"), cancel))?.NextFireTimeUtc;
 
-    public async ValueTask DisposeAsync() => await _scheduler.Shutdown(waitForJobsToComplete: true, CancellationToken.None);
+    public async ValueTask DisposeAsync()
+    {
+        _timer.Dispose();
+        await _review;
+        await _scheduler.Shutdown(waitForJobsToComplete: true, CancellationToken.None);
+    }
+
+    /// <summary>A machine that started with a wrong clock and then set it back has its next times far ahead, and would do nothing until then.</summary>
+    private async Task ReviewAsync()
+    {
+        while (await _timer.WaitForNextTickAsync(CancellationToken.None))
+        {
+            var now = _clock.GetUtcNow();
+            for (var i = 0; i < _plan.Count; i++)
+            {
+                // Less than a look ahead is a time that was just fired, early.
+                if (await NextAsync(i, CancellationToken.None) > _plan[i].Times.Next(now + _look)) await SetAsync(i, now, CancellationToken.None);
+            }
+        }
+    }
 
     private async Task SetAsync(int index, DateTimeOffset after, CancellationToken cancel)
     {

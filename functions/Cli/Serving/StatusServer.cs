@@ -5,10 +5,12 @@ using Backup.Core.Model;
 using Backup.Core.Operations.Serving;
 using Backup.Core.Operations.Status;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -118,10 +120,10 @@ public sealed class StatusServer : IAsyncDisposable
     {
         var (request, response) = (http.Request, http.Response);
         if (_token is null) await TextAsync(response, 403, "This service is read-only. Start it with --allow-actions to have buttons.");
-        else if (!IsOwnPage(request) || !request.HasFormContentType) await TextAsync(response, 403, "Only the page of this service may ask for that.");
+        else if (!IsOwnPage(request)) await TextAsync(response, 403, "Only the page of this service may ask for that.");
         else
         {
-            var form = await request.ReadFormAsync(http.RequestAborted);
+            var form = await FormAsync(request, http.RequestAborted);
             if (!await IsTokenAsync(form["token"], http.RequestAborted)) await TextAsync(response, 403, "The token is wrong. Nothing was done.");
             else if (Kind(form["action"]) is { } kind && DatabaseOf($"/database/{form["database"]}") is { } database)
             {
@@ -131,6 +133,13 @@ public sealed class StatusServer : IAsyncDisposable
             }
             else await TextAsync(response, 400, "There is no such action or database.");
         }
+    }
+
+    /// <summary>Whatever was sent: the reader of the framework throws at what no browser sends, and each would be a trace in the log.</summary>
+    private static async Task<IQueryCollection> FormAsync(HttpRequest request, CancellationToken cancel)
+    {
+        using var body = new StreamReader(request.Body);
+        return new QueryCollection(QueryHelpers.ParseQuery($"?{await body.ReadToEndAsync(cancel)}"));
     }
 
     private static WorkKind? Kind(string? word) => Words.TryParse<WorkKind>(word, out var kind) && kind is WorkKind.Backup or WorkKind.Verify or WorkKind.Drill ? kind : null;
@@ -183,6 +192,8 @@ public sealed class StatusServer : IAsyncDisposable
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
+            // Whoever asked has gone, sends too slowly or too much: no fault of the page.
+            if (exception is BadHttpRequestException or ConnectionResetException or OperationCanceledException) return;
             if (IsEnabled(logLevel)) note($"the page: {formatter(state, exception)} {exception}");
         }
 

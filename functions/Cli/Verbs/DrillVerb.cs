@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using Backup.Core.Model;
 using Backup.Core.Operations.Drills;
 using Backup.Core.Operations.Increments;
@@ -54,7 +55,7 @@ public static class DrillVerb
             }
 
             var page = Path.Combine(reports, $"drill-{VaultKeys.Escape(report.Id)}.html");
-            await File.WriteAllTextAsync(page, HtmlReport.Write(report), CancellationToken.None);
+            await OutputFolder.WriteAsync(page, Encoding.UTF8.GetBytes(HtmlReport.Write(report)), "--report");
             if (o.WantsJson(parsed)) context.Terminal.Line(CliJson.Write(report, CliJson.Printed.DrillReport));
             else Print(context.Terminal, report);
             context.Terminal.Note($"report: {page}");

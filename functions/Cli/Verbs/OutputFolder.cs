@@ -20,7 +20,27 @@ internal static class OutputFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new BackupException(ErrorCode.UsageWrong, $"the report cannot be written into {folder}: {e.Message}", $"Name a folder with {option}.", e);
+            throw Unwritable(folder, option, e);
         }
     }
+
+    /// <summary>In place of an earlier file of that name, whoever owns it; whole or not at all.</summary>
+    /// <exception cref="BackupException">usage, naming the option.</exception>
+    public static async Task WriteAsync(string path, byte[] content, string option)
+    {
+        var temporary = Path.Combine(Path.GetDirectoryName(path)!, $".backup-{Path.GetRandomFileName()}");
+        try
+        {
+            await File.WriteAllBytesAsync(temporary, content, CancellationToken.None);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (File.Exists(temporary)) File.Delete(temporary);
+            throw Unwritable(path, option, e);
+        }
+    }
+
+    private static BackupException Unwritable(string where, string option, Exception e) =>
+        new(ErrorCode.UsageWrong, $"the report cannot be written into {where}: {e.Message}", $"Name a folder with {option}.", e);
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using Backup.Core.Model;
+using Backup.Core.Operations.Pages;
 using Backup.Core.Operations.Reporting;
 using Backup.Core.Policies;
 using Backup.Core.Storage;
@@ -44,8 +45,8 @@ public static class ReportVerb
             }, cancel);
             var (page, json) = (Path.Combine(target, ReportPage.FileName(report, "html")), Path.Combine(target, ReportPage.FileName(report, "json")));
             var bytes = ReportJson.Write(report);
-            await File.WriteAllTextAsync(page, ReportPage.Write(report), CancellationToken.None);
-            await File.WriteAllBytesAsync(json, bytes, CancellationToken.None);
+            await OutputFolder.WriteAsync(page, Encoding.UTF8.GetBytes(ReportPage.Write(report)), "--out");
+            await OutputFolder.WriteAsync(json, bytes, "--out");
             if (o.WantsJson(parsed)) context.Terminal.Line(Encoding.UTF8.GetString(bytes));
             else foreach (var database in report.Databases) context.Terminal.Line(Line(database));
             context.Terminal.Note($"report: {page} and {Path.GetFileName(json)}");
@@ -60,7 +61,7 @@ public static class ReportVerb
     {
         if (!d.HasData) return $"{d.Database}: {d.Note}";
         var made = d.Runs?.Percent is { } percent ? string.Create(CultureInfo.InvariantCulture, $"{d.Runs.Made} of {d.Runs.Due} scheduled backups ({percent:0.##} %)") : PolicyReading.Count(d.Backups, "backup");
-        var gap = d.LargestGap is { } worst ? string.Create(CultureInfo.InvariantCulture, $"largest gap {(worst.AtLeast ? "at least " : "")}{worst.Hours:0.#} h") : "no good backup to go back to";
+        var gap = d.LargestGap is { } worst ? $"largest gap {(worst.AtLeast ? "at least " : "")}{Html.Span(worst.Until - worst.From)}" : "no good backup to go back to";
         return $"{d.Database}: {made}, {gap}, {PolicyReading.Count(d.Drills.Count, "drill")}, {PolicyReading.Count(d.Incidents.Count, "incident")}";
     }
 }

@@ -33,14 +33,17 @@ public static class ServeVerb
         {
             o.Stack, o.Policy, o.Vault, copy, listen, expose, allowHost, notify, o.Metrics, actions, token,
         };
-        command.SetAction(async (parsed, _) =>
+        command.SetAction(async (parsed, cancel) =>
         {
             o.RequiredPolicyPath(parsed, context.Machine);
             var place = Place.Of(context, parsed);
             var policy = place.Policy!;
             var address = ListenAddress.Parse(parsed.GetRequiredValue(listen), parsed.GetValue(expose), parsed.GetValue(allowHost) ?? []);
             var key = Token(context, parsed.GetValue(actions), parsed.GetValue(token), address);
-            using var channels = parsed.GetValue(notify) is null ? null : NoticeChannels.Open(policy.Notify, context.Machine);
+            var memory = parsed.GetValue(notify) is { } file ? new NoticeStateFile(FullPath(context, file)) : null;
+            // A wrong name must not come to light when somebody should have been told.
+            if (memory is not null) await memory.SaveAsync(await memory.LoadAsync(cancel), cancel);
+            using var channels = memory is null ? null : NoticeChannels.Open(policy.Notify, context.Machine);
             await using var vault = place.OpenVault();
             await using var second = parsed.GetValue(copy) is { } url ? VaultFactory.Open(url, context.Machine.WorkingFolder, context.Clock) : null;
             if (second?.Name == vault.Name) throw new BackupException(ErrorCode.UsageWrong, $"--copy is the vault itself, {vault.Name}", "Name another vault.");
@@ -52,7 +55,7 @@ public static class ServeVerb
                 Copy = second,
                 Sources = place.Databases().ToDictionary(d => d.Database.Name, d => d.Source, StringComparer.Ordinal),
                 Metrics = o.MetricSink(parsed, context),
-                Messenger = channels is null ? null : new Messenger(channels, new NoticeStateFile(FullPath(context, parsed.GetValue(notify)!)), context.Clock, log.Note),
+                Messenger = channels is null ? null : new Messenger(channels, memory!, context.Clock, log.Note),
             };
             using var signals = new StopSignals();
             await using var host = await ServeHost.StartAsync(settings, address, key, context.Machine, context.Clock, log.Note, signals.Stop);

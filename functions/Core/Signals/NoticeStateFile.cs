@@ -29,15 +29,17 @@ public sealed class NoticeStateFile(string path) : INoticeState
     public async Task SaveAsync(IReadOnlyDictionary<string, ToldFact> told, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(told);
+        // Renamed into place: a process that is killed leaves the old memory or the new one, never half of it.
+        var temporary = $"{path}.{Guid.NewGuid():n}";
         try
         {
-            // Renamed into place: a process that is killed leaves the old memory or the new one, never half of it.
-            var temporary = $"{path}.{Guid.NewGuid():n}";
             await File.WriteAllBytesAsync(temporary, JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, ToldFact>(told), _context.DictionaryStringToldFact), cancel);
             File.Move(temporary, path, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            // A full disk must not gain a file with each watch.
+            if (File.Exists(temporary)) File.Delete(temporary);
             throw Unusable(e);
         }
     }

@@ -72,6 +72,7 @@ public sealed partial class ServeProcessTests(PostgresFixture postgres) : IDispo
             (["--allow-actions"], "error: --allow-actions and --token belong together [usage] →"),
             (["--allow-actions", "--token", "hunter2hunter2hunter2"], "error: --token is neither ${NAME} nor a file that exists [usage] →"),
             (["--allow-actions", "--token", "${TOKEN}", "--listen", "0.0.0.0:0", "--expose"], "error: --allow-actions and an exposed page do not go together: the token would cross the network in clear [usage] →"),
+            (["--notify", "nowhere/told.json"], $"error: the memory of notices {_root}/nowhere/told.json cannot be used:"),
             (["--copy", "vault"], "error: --copy is the vault itself,")])
         {
             await using var output = new StringWriter();

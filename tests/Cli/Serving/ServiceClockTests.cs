@@ -41,6 +41,20 @@ public sealed class ServiceClockTests
         Assert.Equal([_noon.AddHours(1), _noon.AddHours(50)], _asked.Select(w => w.ScheduledTime));
     }
 
+    [Fact]
+    public async Task A_clock_that_was_years_ahead_and_is_set_right_does_not_silence_the_service()
+    {
+        var time = new ShiftedClock(_noon.AddYears(6));
+        await using var clock = await ServiceClock.StartAsync([new PlannedWork(WorkKind.Backup, "db", Timetable.Of("0 * * * *"))], time, _asked.Enqueue, Cancel);
+        Assert.Equal(_noon.AddYears(6).AddHours(1), await clock.NextAsync(0, Cancel));
+        time.SetBack(_noon.AddYears(6) - _noon);
+        Assert.Equal(_noon.AddHours(1), await NextAsync(clock, _noon.AddHours(1)));
+        time.JumpTo(_noon.AddHours(1).AddMilliseconds(-50));
+        await AskedAsync(1);
+        Assert.Equal([_noon.AddHours(1)], _asked.Select(w => w.ScheduledTime));
+        Assert.True(clock.IsRunning);
+    }
+
     private async Task AskedAsync(int count)
     {
         while (_asked.Count < count) await Task.Delay(20, Cancel);

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using Backup.Cli.Serving;
 using Backup.Core.Model;
 using Backup.Core.Operations.Serving;
@@ -91,6 +93,39 @@ public sealed class StatusServerTests : IDisposable
         Assert.Contains("Asked for: drill.", (await GetAsync(server, "database/shop?asked=drill")).Text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data")]
+    [InlineData("application/x-www-form-urlencoded; charset=utf-7", "action=backup")]
+    [InlineData("application/x-www-form-urlencoded", null)]
+    public async Task What_no_browser_sends_is_a_wrong_token_and_no_line_in_the_log(string type, string? body)
+    {
+        var noted = new ConcurrentQueue<string>();
+        await using var server = await StartAsync(StatusScenes.Healthy, Read("${TOKEN}", Token), noted.Enqueue);
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server.Address, "act")) { Content = new ByteArrayContent(Encoding.ASCII.GetBytes(body ?? string.Join('&', Enumerable.Range(0, 1200).Select(i => $"{(char)('a' + (i % 26))}=")))) };
+        request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
+        using var answer = await _http.SendAsync(request, Cancel);
+        Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+        Assert.Empty(noted);
+        Assert.Empty(_asked);
+    }
+
+    [Fact]
+    public async Task A_client_that_goes_away_or_sends_too_much_is_no_line_in_the_log()
+    {
+        var noted = new ConcurrentQueue<string>();
+        await using (var server = await StartAsync(StatusScenes.Healthy, Read("${TOKEN}", Token), noted.Enqueue))
+        {
+            Assert.Equal(413, (await PostAsync(server, new string('x', 5000), "shop", Token)).Status);
+            using var client = new TcpClient();
+            await client.ConnectAsync(IPAddress.Loopback, server.Address.Port, Cancel);
+            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes("POST /act HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n"), Cancel);
+            Assert.True(await client.GetStream().ReadAsync(new byte[25], Cancel) > 0); // "100 Continue": the body is being read
+            client.LingerState = new LingerOption(true, 0);
+        }
+
+        Assert.Empty(noted);
+    }
+
     [Fact]
     public void A_token_comes_from_a_variable_or_a_file_of_its_owner_and_is_never_repeated()
     {
@@ -127,8 +162,8 @@ public sealed class StatusServerTests : IDisposable
         Variables = variable is null ? new Dictionary<string, string>() : new Dictionary<string, string> { ["TOKEN"] = variable },
     });
 
-    private Task<StatusServer> StartAsync(Func<ServiceStatus> status, ActionToken? token = null) =>
-        StatusServer.StartAsync(ListenAddress.Parse("127.0.0.1:0", false, ["backups.internal"]), status, _asked.Enqueue, token, TimeProvider.System, _ => { }, Cancel);
+    private Task<StatusServer> StartAsync(Func<ServiceStatus> status, ActionToken? token = null, Action<string>? note = null) =>
+        StatusServer.StartAsync(ListenAddress.Parse("127.0.0.1:0", false, ["backups.internal"]), status, _asked.Enqueue, token, TimeProvider.System, note ?? (_ => { }), Cancel);
 
     private async Task<(int Status, string Text)> GetAsync(StatusServer server, string path, string? host = null)
     {

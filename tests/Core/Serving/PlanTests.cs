@@ -57,6 +57,7 @@ public sealed class PlanTests
         Assert.Empty(MakeUp.Due(_policy, Facts(made), _two.AddMinutes(5)));
         made[^1] = made[^1] with { Entry = made[^1].Entry with { Tier = Tier.Manual } };
         Assert.Single(MakeUp.Due(_policy, Facts(made), _two.AddMinutes(5)));
+        Assert.Single(MakeUp.Due(_policy, Facts(StatusScenes.Daily("db", 5, lastDaysAgo: -400)), _two.AddMinutes(5))); // by a clock that was wrong
         Assert.Empty(MakeUp.Due(_policy with { Databases = [_policy.Databases[0] with { Schedule = null }] }, Facts([]), _two.AddMinutes(5)));
     }
 

@@ -122,6 +122,15 @@ public sealed class NoticeDeskTests : IDisposable
         Assert.Single(Directory.GetFiles(_folder)); // no temporary file stays
     }
 
+    [Fact]
+    public async Task A_memory_that_cannot_be_kept_leaves_no_file_behind()
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "state.json", "taken"));
+        var failure = await Assert.ThrowsAsync<BackupException>(() => new NoticeStateFile(Path.Combine(_folder, "state.json")).SaveAsync(new Dictionary<string, ToldFact>(), Cancel));
+        Assert.Equal(ErrorCode.UsageWrong, failure.Code);
+        Assert.Empty(Directory.GetFiles(_folder));
+    }
+
     private static NoticeScope Scope(params Finding[] findings) =>
         new() { Environment = "production", Findings = new Dictionary<string, IReadOnlyList<Finding>> { ["db"] = findings } };
 

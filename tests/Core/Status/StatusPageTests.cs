@@ -30,6 +30,9 @@ public sealed class StatusPageTests
         Assert.Equal("the last look at the vault was at 2026-03-20 09:00Z", old.Illness);
         Assert.Contains("Nobody has looked at the vault for 3 hours", StatusPage.Write(old), StringComparison.Ordinal);
         Assert.DoesNotContain("backup_safe", PrometheusText.Write(old), StringComparison.Ordinal);
+        var ahead = StatusScenes.Healthy() with { LookedAt = StatusScenes.Now.AddYears(6) };
+        Assert.Equal(("NOT KNOWN", "the last look at the vault was at 2032-03-20 12:00Z"), (Verdict(ahead), ahead.Illness));
+        Assert.Contains("a clock is or was wrong", StatusPage.Write(ahead), StringComparison.Ordinal);
         Assert.Equal("the scheduler does not run", (StatusScenes.Healthy() with { IsScheduling = false }).Illness);
         Assert.Equal("no look at the vault has ended yet", StatusScenes.Status(StatusScenes.Policy("a"), null).Illness);
         Assert.Null(StatusScenes.Healthy().Illness);

@@ -24,7 +24,7 @@ public static class MakeUp
             var time = planned.Times.Latest(now);
             var next = planned.Times.Next(now);
             if (now >= next - ((next - time) / LastPart)) continue;
-            var backups = facts.Backups.Where(b => b.Id.Database == planned.Database && b.Entry.Tier != Tier.Incremental).ToList();
+            var backups = facts.Backups.Where(b => b.Id.Database == planned.Database && b.Entry.Tier != Tier.Incremental && !DatabaseHistory.IsFuture(b, now)).ToList();
             var isMade = planned.Kind == WorkKind.Backup
                 ? backups.Exists(b => RetentionPolicy.IsScheduled(b.Entry.Tier) && b.Id.Time >= time)
                 : backups.Count == 0 || backups.SelectMany(b => b.Entry.Results).Any(r => r.Kind == ProofKind.Drill && r.At >= time);

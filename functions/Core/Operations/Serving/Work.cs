@@ -68,6 +68,12 @@ public sealed record WorkResult(WorkOutcome Outcome, string Sentence, string? Ne
         ArgumentNullException.ThrowIfNull(e);
         return new WorkResult(WorkOutcome.Failed, e.Message, e.NextStep, e.Code.Name);
     }
+
+    public static WorkResult Of(Finding finding)
+    {
+        ArgumentNullException.ThrowIfNull(finding);
+        return new WorkResult(WorkOutcome.Failed, finding.Sentence, finding.NextStep, finding.Code);
+    }
 }
 
 /// <summary>A work that has ended.</summary>

@@ -23,7 +23,7 @@ internal sealed class Worker(ServiceSettings settings, MachineEnvironment machin
     private IReadOnlyList<TouchedObject>? _versions;
 
     public WatchLook? Look => _look;
-    public DateTimeOffset? LookedAt { get; private set; }
+    public DateTimeOffset? LookedAt => _look?.Report.At;
 
     public Task<WorkResult> ExecuteAsync(Work work, IProgress<Progress> progress, CancellationToken cancel) => work.Kind switch
     {
@@ -122,9 +122,9 @@ internal sealed class Worker(ServiceSettings settings, MachineEnvironment machin
             KnownVersions = _versions,
         }, cancel);
         if (wantsVersions && look.Facts is { } seen) (_versionsAt, _versions) = (now, seen.Touched);
-        (LookedAt, _look) = (now, look);
+        _look = look;
         await settings.Metrics.EmitAsync(WatchSignals.Metrics(look.Report), cancel);
-        if (look.Facts is null) return new WorkResult(WorkOutcome.Failed, $"{settings.Vault.Name} could not be read", "See that the vault is there and that this service may read it.", FindingCode.VaultUnreachable.Name);
+        if (look.Facts is null) return WorkResult.Of(look.Report.Databases[0].Findings[0]);
         var atRisk = look.Report.Databases.Where(d => !d.Safe).Select(d => d.Database).ToList();
         return Done(atRisk.Count == 0 ? $"all {look.Report.Databases.Count} databases are safe" : $"at risk: {string.Join(", ", atRisk)}");
     }

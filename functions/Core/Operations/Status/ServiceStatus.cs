@@ -49,7 +49,8 @@ public sealed record ServiceStatus
     /// <summary>The clock that starts works runs.</summary>
     public bool IsScheduling { get; init; } = true;
 
-    public bool IsCurrent => LookedAt is { } at && Now - at < LongestUnwatched;
+    /// <summary>False too for a look that lies ahead: the clock was wrong then or is now.</summary>
+    public bool IsCurrent => LookedAt is { } at && Now - at < LongestUnwatched && at - Now < DatabaseHistory.ClockTolerance;
 
     /// <summary>Null = well; else one line that says what is not.</summary>
     public string? Illness => this switch

@@ -52,6 +52,7 @@ public static class StatusPage
         var then = next is { } at ? $" The next look is at {Minute(at)}, and after every backup and drill." : "";
         if (status.LookedAt is not { } looked) return $"The first look at the vault has not ended yet: nothing is known.{then}";
         if (status.Look?.Facts is null) return $"<b>The vault could not be read</b> {Ago(looked, status.Now)}: nothing is known.{then}";
+        if (!status.IsCurrent && looked > status.Now) return $"<b>The last look at the vault was at {Minute(looked)}</b>, which has not come yet, so a clock is or was wrong: what stands below may not be true.{then}";
         return status.IsCurrent ? $"The vault was looked at {Ago(looked, status.Now)}.{then}" : $"<b>Nobody has looked at the vault for {Html.Span(status.Now - looked)}</b>: what stands below may no longer be true.{then}";
     }
 
@@ -112,7 +113,7 @@ public static class StatusPage
     internal static string Proof(DatabaseState? s, DateTimeOffset now) => s switch
     {
         null => "not known",
-        { LastDrill: { } drill } => $"<span class=\"{(drill.Verdict == Model.Verdict.Pass ? "pass" : drill.Verdict == Model.Verdict.Fail ? "fail" : "could-not-verify")} word\">{Html.Word(drill.Verdict)}</span> {Ago(drill.At, now)}",
+        { LastDrill: { } drill } => $"<span class=\"word {Words.Of(drill.Verdict)}\">{Html.Word(drill.Verdict)}</span> {Ago(drill.At, now)}",
         { LastVerify: { } verify } => $"never; verify {Html.Word(verify.Verdict)} {Ago(verify.At, now)}",
         _ => "never",
     };
