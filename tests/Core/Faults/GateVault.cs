@@ -6,17 +6,33 @@ namespace Backup.Core.Tests.Faults;
 
 /// <summary>
 /// A vault that waits for the test before it stores the first object whose key holds a word, or in the middle of reading it: the operation stands still
-/// in that stage.
+/// in that stage. With <paramref name="holdsAll"/> every other object waits for it too: nothing of the run ends meanwhile.
 /// </summary>
-internal sealed class GateVault(IVault inner, string word, Func<Task> gate, bool reading = false) : IVault
+internal sealed class GateVault(IVault inner, string word, Func<Task> gate, bool reading = false, bool holdsAll = false) : IVault
 {
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _used;
 
     public string Name => inner.Name;
 
     public async Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel)
     {
-        if (!reading && key.Contains(word, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0) await gate();
+        if (!reading && key.Contains(word, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0)
+        {
+            try
+            {
+                await gate();
+            }
+            finally
+            {
+                _opened.TrySetResult();
+            }
+        }
+        else if (holdsAll)
+        {
+            await _opened.Task.WaitAsync(cancel);
+        }
+
         return await inner.PutAsync(key, content, state, retain, cancel);
     }
 

@@ -60,7 +60,7 @@ public sealed class SchemaFaultTests(PostgresFixture postgres)
             changes = ChangeAllAsync(scene.Url);
             await WaitingAsync(scene.Url);
             if (stage == "/data/") await told.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
-        });
+        }, holdsAll: true);
         var run = await scene.RunAsync(scene.Request(vault), new StepHook("warning: process ", () =>
         {
             told.TrySetResult(); // said again with every heartbeat
