@@ -54,6 +54,19 @@ public sealed class WorkshopTests
     }
 
     [Fact]
+    public async Task Works_of_one_database_are_done_in_the_order_in_which_they_were_asked_for()
+    {
+        using var shop = Workshop();
+        Work[] works = [.. new[] { WorkKind.Drill, WorkKind.Backup, WorkKind.Prune, WorkKind.Verify, WorkKind.Sync }.SelectMany(k => (Work[])[new(k, "a"), new(k, "a", _two)])];
+        foreach (var work in works[1..]) _works[work] = Ended();
+        foreach (var work in works) shop.Add(work);
+        await BegunAsync(works[0]);
+        End(works[0]);
+        await shop.IdleAsync();
+        Assert.Equal(works, _ended.Select(e => e.Work));
+    }
+
+    [Fact]
     public async Task A_work_that_fails_in_any_way_stops_no_other_and_is_counted()
     {
         using var shop = Workshop();
@@ -88,15 +101,36 @@ public sealed class WorkshopTests
         Assert.Equal(2, _works.Count);
     }
 
-    private Workshop Workshop() => new(TimeProvider.System, 2, async (work, _, cancel) =>
+    [Fact]
+    public async Task What_follows_a_work_and_fails_is_told_like_a_work_that_fails()
+    {
+        using var shop = Workshop(_ => throw new BackupException(ErrorCode.UsageWrong, "the memory of notices cannot be used", "Name a file."));
+        shop.Add(new Work(WorkKind.Watch));
+        await BegunAsync(new Work(WorkKind.Watch));
+        End(new Work(WorkKind.Watch));
+        await shop.IdleAsync();
+        Assert.Equal([(WorkOutcome.Done, null), (WorkOutcome.Failed, "usage")], _ended.Select(e => (e.Result.Outcome, e.Result.Code)));
+    }
+
+    private Workshop Workshop(Action<WorkRecord>? follow = null) => new(TimeProvider.System, 2, async (work, _, cancel) =>
     {
         var end = _works.GetOrAdd(work, _ => new TaskCompletionSource<WorkResult>(TaskCreationOptions.RunContinuationsAsynchronously));
         return await end.Task.WaitAsync(cancel);
-    }, (record, _) =>
+    }, record =>
     {
         lock (_ended) _ended.Add(record);
+    }, (record, _) =>
+    {
+        follow?.Invoke(record);
         return Task.CompletedTask;
     });
+
+    private static TaskCompletionSource<WorkResult> Ended()
+    {
+        var end = new TaskCompletionSource<WorkResult>();
+        end.SetResult(new WorkResult(WorkOutcome.Done, "well"));
+        return end;
+    }
 
     private void End(Work work) => _works[work].SetResult(new WorkResult(WorkOutcome.Done, "well"));
 

@@ -59,7 +59,7 @@ public sealed class Service : IDisposable
         ArgumentNullException.ThrowIfNull(clock);
         (_settings, _clock, _note, _startedAt) = (settings, clock, note, clock.GetUtcNow());
         _worker = new Worker(settings, machine, clock, installations);
-        _workshop = new Workshop(clock, settings.Together, ExecuteAsync, AfterAsync);
+        _workshop = new Workshop(clock, settings.Together, ExecuteAsync, NoteEnd, AfterAsync);
         Plan = ServicePlan.Of(settings.Policy);
     }
 
@@ -119,10 +119,15 @@ public sealed class Service : IDisposable
         return _worker.ExecuteAsync(work, progress, cancel);
     }
 
+    private void NoteEnd(WorkRecord record)
+    {
+        var result = record.Result;
+        _note($"{record.Work}: {Words.Of(result.Outcome)}: {result.Sentence}{(result.NextStep is null ? "" : $" [{result.Code}] → {result.NextStep}")}{(result.Detail is null ? "" : $"\n{result.Detail}")}");
+    }
+
     private async Task AfterAsync(WorkRecord record, CancellationToken cancel)
     {
         var (work, result) = (record.Work, record.Result);
-        _note($"{work}: {Words.Of(result.Outcome)}: {result.Sentence}{(result.NextStep is null ? "" : $" [{result.Code}] → {result.NextStep}")}{(result.Detail is null ? "" : $"\n{result.Detail}")}");
         switch (work.Kind)
         {
             case WorkKind.Backup:

@@ -15,6 +15,7 @@ public sealed class Workshop : IDisposable
 
     private readonly TimeProvider _clock;
     private readonly WorkAction _execute;
+    private readonly Action<WorkRecord> _ended;
     private readonly Func<WorkRecord, CancellationToken, Task> _after;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, SemaphoreSlim> _lanes = new(StringComparer.Ordinal);
@@ -26,10 +27,11 @@ public sealed class Workshop : IDisposable
     private readonly CancellationTokenSource _abort = new();
 
     /// <param name="together">Heavy works side by side.</param>
+    /// <param name="ended">Called with each record, also of a follow-up that failed.</param>
     /// <param name="after">Called after each end, when the lane is free again; may ask for more.</param>
-    public Workshop(TimeProvider clock, int together, WorkAction execute, Func<WorkRecord, CancellationToken, Task> after)
+    public Workshop(TimeProvider clock, int together, WorkAction execute, Action<WorkRecord> ended, Func<WorkRecord, CancellationToken, Task> after)
     {
-        (_clock, _execute, _after) = (clock, execute, after);
+        (_clock, _execute, _ended, _after) = (clock, execute, ended, after);
         _heavy = new SemaphoreSlim(together);
     }
 
@@ -95,9 +97,9 @@ public sealed class Workshop : IDisposable
 
     private async Task RunAsync(Item item)
     {
-        await Task.Yield(); // Add holds the gate
         try
         {
+            // Up to the first wait this still is within Add, so that works queue in the order in which they were asked for.
             var lane = Locked(() => _lanes.TryGetValue(item.Work.Lane, out var known) ? known : _lanes[item.Work.Lane] = new SemaphoreSlim(1));
             var record = await InTurnAsync(lane, () => item.Work.IsHeavy ? InTurnAsync(_heavy, () => DoAsync(item)) : DoAsync(item));
             if (record is null) return;
@@ -138,6 +140,7 @@ public sealed class Workshop : IDisposable
 
     private async Task<WorkRecord?> DoAsync(Item item)
     {
+        await Task.Yield(); // Add may still hold the gate
         var work = Locked(() =>
         {
             item.StartedAt = _clock.GetUtcNow();
@@ -182,6 +185,8 @@ public sealed class Workshop : IDisposable
             if (_records.Count > MostRecords) _records.RemoveAt(0);
             if (record.Result.Outcome is WorkOutcome.Done or WorkOutcome.Failed) Count(record);
         }
+
+        _ended(record);
     }
 
     private void Count(WorkRecord record)
