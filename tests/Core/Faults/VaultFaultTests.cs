@@ -11,9 +11,14 @@ namespace Backup.Core.Tests.Faults;
 /// <summary>Vaults that are full, read-only, slow, refuse or lie.</summary>
 public sealed class VaultFaultTests(PostgresFixture postgres)
 {
-    // Hex of MD5 packs to little more than half: about 12 MB stored, which is more than one part.
+    // Hex of MD5 packs to little more than half: about 12 MB stored.
     private const string Noise = """
         CREATE TABLE noise AS SELECT g AS id, (SELECT string_agg(md5((g * 40 + i)::text), '') FROM generate_series(1, 40) i) AS t FROM generate_series(1, 17000) g;
+        """;
+
+    // Base64 packs to three quarters: about 10 MB stored, which is more than one part.
+    private const string MoreThanOnePart = """
+        CREATE TABLE noise AS SELECT g AS id, (SELECT string_agg(encode(sha256((g * 40 + i)::text::bytea), 'base64'), '') FROM generate_series(1, 40) i) AS t FROM generate_series(1, 7500) g;
         """;
 
     [Fact]
@@ -108,10 +113,10 @@ public sealed class VaultFaultTests(PostgresFixture postgres)
     private static RunRequest InParts(FaultScene scene)
     {
         var request = scene.Request();
-        return request with { Database = request.Database with { ShardAbove = 16 << 20 } };
+        return request with { Database = request.Database with { ShardAbove = 8 << 20 } };
     }
 
-    private Task<FaultScene> SceneAsync(ScriptedS3 s3, int retries) => FaultScene.CreateAsync(postgres, Noise, _ =>
+    private Task<FaultScene> SceneAsync(ScriptedS3 s3, int retries) => FaultScene.CreateAsync(postgres, MoreThanOnePart, _ =>
         new S3Vault(new S3Location { Bucket = "bucket", Prefix = "p/", Endpoint = s3.Endpoint }, TimeProvider.System,
             new S3Tuning { Credentials = new BasicAWSCredentials("AKIAIOSFODNN7EXAMPLE", "hunter2"), Retries = retries, Stall = TimeSpan.FromSeconds(20) }));
 
