@@ -7,7 +7,7 @@ using Backup.Core.Policies;
 namespace Backup.Infra.Compile;
 
 /// <summary>
-/// The document that every function reads: the policy, with the vault that Pulumi made, and the files that it names (public keys). Its key is its hash, so
+/// The document that every function reads: the policy, with the vault that Pulumi made, and the files that it names (public keys, SQL that is run after a restore). Its key is its hash, so
 /// an old one stays for runs in flight, and a function refuses a document with another hash than the one that it was deployed with.
 /// </summary>
 public sealed record PolicyBundle(string Content)
@@ -17,23 +17,32 @@ public sealed record PolicyBundle(string Content)
     public string Key => $"policy/{Sha256}.json";
 
     /// <param name="policyJson">As Pulumi gave it.</param>
-    /// <param name="folder">Where the policy's relative paths start; null only in tests without files.</param>
+    /// <param name="folder">Where the policy's relative paths start; null: they are as written.</param>
     public static PolicyBundle Of(string policyJson, Policy policy, string vaultBucket, string? folder)
     {
         ArgumentNullException.ThrowIfNull(policy);
         var document = JsonNode.Parse(policyJson)!.AsObject();
         document["vault"] = $"s3://{vaultBucket}";
         var files = new JsonObject();
-        foreach (var file in policy.Encryption.GpgRecipients.Order(StringComparer.Ordinal))
+        foreach (var file in policy.Encryption.GpgRecipients.Order(StringComparer.Ordinal)) files[NameOf(file, folder)] = Read(file, "a key of encryption.gpgRecipients");
+        foreach (var (database, index) in policy.Databases.Select((d, i) => (d, i)).Where(x => x.d.AfterRestore is not null))
         {
-            var name = folder is null ? file : Path.GetRelativePath(folder, file);
-            files[name] = Read(file);
+            var name = NameOf(database.AfterRestore!, folder);
+            document["databases"]![index]!["afterRestore"] = name; // however it is written: a function has it below the bundle's folder
+            files[name] = Read(database.AfterRestore!, $"afterRestore of {database.Name}");
         }
 
         return new PolicyBundle(new JsonObject { ["policy"] = document, ["files"] = files }.ToJsonString(JsonText.Options));
     }
 
-    private static string Read(string file)
+    private static string NameOf(string file, string? folder)
+    {
+        var name = folder is null ? file : Path.GetRelativePath(folder, file);
+        return !name.StartsWith("..", StringComparison.Ordinal) ? name
+            : throw new BackupException(ErrorCode.PolicyInvalid, $"{file} lies outside of {folder}, and functions get only what is below it", "Put the file into the policy's folder.");
+    }
+
+    private static string Read(string file, string what)
     {
         try
         {
@@ -41,7 +50,7 @@ public sealed record PolicyBundle(string Content)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new BackupException(ErrorCode.PolicyInvalid, $"{file}, a key of encryption.gpgRecipients, cannot be read", "Run Pulumi where the file is.", e);
+            throw new BackupException(ErrorCode.PolicyInvalid, $"{file}, {what}, cannot be read", "Run Pulumi where the file is.", e);
         }
     }
 }

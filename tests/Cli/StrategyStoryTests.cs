@@ -53,11 +53,18 @@ public sealed class StrategyStoryTests(PostgresFixture postgres) : IAsyncLifetim
             _folder.Variables["TARGET"] = (await postgres.PasswordServerAsync()).Url($"{_source.Name}_restored");
             await RunAsync(0, ["restore", "latest", "--target", "${TARGET}", "--create", .. place]);
             Assert.True(await Database.ScalarAsync<bool>(_folder.Variables["TARGET"], seen!));
+            if (policy.AfterRestore is not null)
+            {
+                const string Erased = "SELECT count(*) FROM bookings WHERE user_id IN (107, 233)";
+                Assert.Equal((13L, 0L), (await Database.ScalarAsync<long>(_source.Url, Erased), await Database.ScalarAsync<long>(_folder.Variables["TARGET"], Erased)));
+            }
+
             Assert.Equal(0L, await Database.ScalarAsync<long>(_folder.Variables["TARGET"], "SELECT count(*) FROM pg_namespace WHERE nspname IN ('realtime', 'supabase_functions')"));
         }
 
         output = await RunAsync(0, ["drill", .. place]);
         Assert.Contains($"{policy.Checks.Count} of {policy.Checks.Count} checks passed", output, StringComparison.Ordinal);
+        Assert.Equal(policy.AfterRestore is not null, output.Contains($"{strategy}-erasures.sql was applied: 2 statements", StringComparison.Ordinal));
 
         await Database.SqlAsync(_source.Url, accident);
         await RunAsync(0, ["run", "--kind", "scheduled", .. source]);

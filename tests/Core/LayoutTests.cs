@@ -94,7 +94,7 @@ public sealed partial class LayoutTests
             typeof(Manifest), typeof(Deployment), typeof(Totals), typeof(SourceFacts), typeof(SnapshotFacts), typeof(ExtensionFact), typeof(SequenceFact), typeof(LargeObjectFact), typeof(MaterializedViewFact),
             typeof(ToolVersions), typeof(Artifact), typeof(TableFingerprint), typeof(LockPromise), typeof(LockedFact), typeof(IncrementFacts), typeof(IncrementTable), typeof(PartitionFact),
             typeof(Finding), typeof(Tombstone), typeof(TombstonePlan), typeof(Evidence), typeof(VerifyResult), typeof(DrillReport), typeof(BackupFacts), typeof(DrillSeconds), typeof(RtoResult),
-            typeof(IncrementedTable), typeof(TableComparison), typeof(SequenceComparison), typeof(ViewComparison), typeof(ConstraintFacts), typeof(CheckResult), typeof(NotProven), typeof(DrillMachine),
+            typeof(IncrementedTable), typeof(TableComparison), typeof(SequenceComparison), typeof(ViewComparison), typeof(ConstraintFacts), typeof(CheckResult), typeof(AfterRestoreResult), typeof(NotProven), typeof(DrillMachine),
         ];
         var missing = stored.SelectMany(t => Fields(t).Where(f => !Regex.IsMatch(page, $@"[`.]{f}[`.[]")).Select(f => $"{t.Name}.{f}"));
         Assert.Equal(["Manifest.unknown"], missing); // what a newer program stored
@@ -195,6 +195,6 @@ public sealed partial class LayoutTests
     [GeneratedRegex(@"\b(docs|infra|tests)/[\w/-]+\.md\b")]
     private static partial Regex NamedPage();
 
-    [GeneratedRegex(@"""((policy|backup|increment|table|size|drill|lock|object|copy|prune|globals|settings|check)\.(?!html)[a-z][A-Za-z0-9]+)""")]
+    [GeneratedRegex(@"""((policy|backup|increment|table|size|drill|lock|object|copy|prune|globals|settings|check|erasures)\.(?!html)[a-z][A-Za-z0-9]+)""")]
     private static partial Regex FindingLike();
 }

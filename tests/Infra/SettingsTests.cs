@@ -1,4 +1,7 @@
+using System.Text.Json.Nodes;
 using Backup.Core.Model;
+using Backup.Infra.Compile;
+using Backup.Infra.Settings;
 
 namespace Backup.Infra.Tests;
 
@@ -102,6 +105,58 @@ public sealed class SettingsTests
     [InlineData("vaultAdmins", """["arn:aws:iam::444455556666:role/x"]""", "backup:vaultAdmins")]
     public void A_wrong_value_is_named(string key, string? value, string subject) =>
         Assert.Contains($"(1) {subject}", Problems(Policy, new() { [key] = value }), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_file_of_SQL_that_drills_cannot_have_is_refused_before_anything_is_made()
+    {
+        var folder = Directory.CreateTempSubdirectory("backup-bundle-").FullName;
+        try
+        {
+            var e = Assert.Throws<BackupException>(() => Erasing(folder, "gone.sql"));
+            Assert.Contains("(1) databases[0].afterRestore: \"gone.sql\" does not exist", e.Message, StringComparison.Ordinal);
+            Directory.CreateDirectory(Path.Combine(folder, "stack"));
+            File.WriteAllText(Path.Combine(folder, "outside.sql"), "SELECT 1");
+            var settings = Erasing(Path.Combine(folder, "stack"), "../outside.sql");
+            e = Assert.Throws<BackupException>(() => PolicyBundle.Of(settings.PolicyJson, settings.Policy, "v", Path.Combine(folder, "stack")));
+            Assert.Contains("outside of", e.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_bundle_holds_what_is_run_after_a_restore_and_another_content_is_another_bundle(bool absolute)
+    {
+        var folder = Directory.CreateTempSubdirectory("backup-bundle-").FullName;
+        try
+        {
+            var file = Path.Combine(Directory.CreateDirectory(Path.Combine(folder, "sql")).FullName, "erasures.sql");
+            PolicyBundle Bundle(string content)
+            {
+                File.WriteAllText(file, content);
+                var settings = Erasing(folder, absolute ? file : "sql/erasures.sql");
+                return PolicyBundle.Of(settings.PolicyJson, settings.Policy, "v", folder);
+            }
+
+            var bundle = Bundle("DELETE FROM people WHERE id = 42");
+            var json = JsonNode.Parse(bundle.Content)!;
+            Assert.Equal("DELETE FROM people WHERE id = 42", (string?)json["files"]!["sql/erasures.sql"]);
+            Assert.Equal("sql/erasures.sql", (string?)json["policy"]!["databases"]![0]!["afterRestore"]);
+            Assert.Equal(bundle.Key, Bundle("DELETE FROM people WHERE id = 42").Key);
+            Assert.NotEqual(bundle.Key, Bundle("DELETE FROM people WHERE id IN (42, 43)").Key);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static InfraSettings Erasing(string folder, string file) =>
+        Stacks.In(folder, Policy.Replace("secret: shop/url,", $"secret: shop/url, afterRestore: {file},", StringComparison.Ordinal), new Dictionary<string, string?>());
 
     private static string Problems(string policy, Dictionary<string, string?> changes)
     {

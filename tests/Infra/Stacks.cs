@@ -42,16 +42,18 @@ internal static class Stacks
         "staging" => Staging(),
         "copy" => Copy(),
         Keyed => OwnKeys(),
-        _ => With(File.ReadAllText(Path.Combine(Root, "examples", $"{stack}.yaml")),
+        _ => In(FolderOf(stack), File.ReadAllText(Path.Combine(FolderOf(stack), $"{stack}.yaml")),
             new Dictionary<string, string?> { ["copy"] = stack == "bloom" ? """{"account": "444455556666", "region": "eu-central-1"}""" : null }, _strategies[stack]),
     };
 
     /// <summary>Built once: nothing changes a graph.</summary>
     public static async Task<Graph> GraphAsync(string stack)
     {
-        if (!_graphs.TryGetValue(stack, out var graph)) _graphs[stack] = graph = await Graph.OfAsync(Settings(stack), _strategies.ContainsKey(stack) ? null : Root);
+        if (!_graphs.TryGetValue(stack, out var graph)) _graphs[stack] = graph = await Graph.OfAsync(Settings(stack), FolderOf(stack));
         return graph;
     }
+
+    private static string FolderOf(string stack) => _strategies.ContainsKey(stack) ? Path.Combine(Root, "examples") : Root;
 
     private static InfraSettings OwnKeys()
     {
@@ -79,9 +81,12 @@ internal static class Stacks
         SettingsReader.Read(key => Plain(key) ?? (key == "policy" ? Json(policyYaml) : null), "eu-central-1", secrets.ToHashSet(), null);
 
     /// <summary>The same with other configuration values; null removes one.</summary>
-    public static InfraSettings With(string policyYaml, IReadOnlyDictionary<string, string?> changes, params string[] secrets) => SettingsReader.Read(
+    public static InfraSettings With(string policyYaml, IReadOnlyDictionary<string, string?> changes, params string[] secrets) => In(null, policyYaml, changes, secrets);
+
+    /// <summary>The same, in a folder where the files lie that the policy names.</summary>
+    public static InfraSettings In(string? folder, string policyYaml, IReadOnlyDictionary<string, string?> changes, params string[] secrets) => SettingsReader.Read(
         key => changes.TryGetValue(key, out var value) ? value : Plain(key) ?? (key == "policy" ? Json(policyYaml) : null),
-        "eu-central-1", secrets.ToHashSet(), null);
+        "eu-central-1", secrets.ToHashSet(), folder);
 
     public static string Json(string yaml) => ToNode(Typed(yaml))!.ToJsonString();
 

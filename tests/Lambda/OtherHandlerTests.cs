@@ -52,6 +52,21 @@ public sealed class OtherHandlerTests(PostgresFixture postgres, CloudFixture clo
     }
 
     [Fact]
+    public async Task A_drill_applies_the_erasures_of_the_deployed_policy_and_a_dump_names_them_only()
+    {
+        await using var source = await postgres.CreateDatabaseAsync();
+        await Database.SqlAsync(source.Url, "CREATE TABLE people (id int PRIMARY KEY, note text); INSERT INTO people SELECT i, 'x' FROM generate_series(1, 100) i");
+        const string Left = "\"checks\":[{\"name\":\"left\",\"sql\":\"select count(*) from people\",\"equals\":\"99\"}]";
+        await using var deployed = await Deployment.MakeAsync(cloud, source.Url, $"{Left}, \"afterRestore\":\"sql/erasures.sql\"", files: "\"sql/erasures.sql\":\"DELETE FROM people WHERE id = 42\"");
+        Assert.Equal(DumpResult.Committed, (await deployed.DumpAsync(Deployment.Scheduled())).Outcome);
+        Assert.Equal("erasures.sql", (await deployed.BackupsAsync()).Single().Manifest!.AfterRestore);
+        await deployed.Functions.Verify(Deployment.Json("""{"database":"shop","level":"restore"}"""), Deployment.Context());
+        var (code, drilled, output) = await deployed.RunTaskAsync(Assert.Single(await cloud.TasksAsync(deployed.TaskDefinition)));
+        Assert.True(code == 0, output);
+        Assert.Equal(VerifyEventResult.Passed, (string?)drilled["outcome"]);
+    }
+
+    [Fact]
     public async Task Watch_publishes_ages_starts_prune_sends_the_test_page_and_beats_only_while_all_is_well()
     {
         await using var heart = new Heart();

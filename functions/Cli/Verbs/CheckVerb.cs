@@ -9,12 +9,12 @@ namespace Backup.Cli.Verbs;
 
 /// <summary>What <c>check --output json</c> prints.</summary>
 /// <param name="Document">Full path of the file.</param>
-/// <param name="Valid">False when the policy cannot be used.</param>
+/// <param name="Valid">False when the document has an error.</param>
 /// <param name="Problems">In the order of the document; then what a policy that can be used promises and does not keep, or costs.</param>
 public sealed record CheckReport(string Document, bool Valid, IReadOnlyList<Finding> Problems);
 
 /// <summary>
-/// <c>backup check</c>: says everything that is wrong with a policy. Exit code 2 when it cannot be used, 4 when it promises what it does not keep.
+/// <c>backup check</c>: says everything that is wrong with a policy. Exit code 2 when it has an error, 4 when it promises what it does not keep.
 /// </summary>
 public static class CheckVerb
 {
@@ -34,10 +34,10 @@ public static class CheckVerb
         IReadOnlyList<Finding> promises = reading.Policy is { } policy ? PolicyCheck.Judge(policy, await HistoryAsync(context, policy, vault, cancel)) : [];
         IReadOnlyList<Finding> all = [.. reading.Problems, .. promises];
         if (json)
-            context.Terminal.Line(CliJson.Write(new CheckReport(path, reading.Policy is not null, all), CliJson.Printed.CheckReport));
+            context.Terminal.Line(CliJson.Write(new CheckReport(path, reading.Problems.Count == 0, all), CliJson.Printed.CheckReport));
         else
             foreach (var line in Lines(reading, all)) context.Terminal.Line(line);
-        if (reading.Policy is null) return ErrorCode.PolicyInvalid.ExitCode;
+        if (reading.Problems.Count > 0) return ErrorCode.PolicyInvalid.ExitCode;
         return all.Any(f => f.Severity != Severity.Info) ? ErrorCode.Problem : ErrorCode.Done;
     }
 

@@ -127,6 +127,7 @@ public static class DemoVerb
             Backup = entry,
             Target = source.WithDatabase(Restored),
             Mode = RestoreMode.Create,
+            AfterRestore = AfterRestore.None,
             Comparison = Comparison.Full,
         }, cancel);
         Say(string.Create(CultureInfo.InvariantCulture,

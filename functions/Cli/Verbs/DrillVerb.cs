@@ -46,7 +46,8 @@ public static class DrillVerb
                     Vault = vault,
                     Backup = entry,
                     Increments = chain,
-                    Checks = place.Policy?.Databases.FirstOrDefault(d => d.Name == entry.Id.Database)?.Checks ?? [],
+                    Checks = place.PolicyOf(entry.Id.Database)?.Checks ?? [],
+                    AfterRestore = place.PolicyOf(entry.Id.Database)?.AfterRestore,
                     IgnoreExtensions = place.Policy?.Drill?.IgnoreExtensions ?? [],
                     Rto = place.Policy?.Objectives?.Rto,
                     Jobs = parsed.GetValue(jobs),
@@ -96,6 +97,7 @@ public static class DrillVerb
                 $"compared: {equal} of {r.Tables.Count} tables equal, {r.Tables.Count(t => t.ActualHash is not null)} by content; {r.Sequences.Count(q => q.Difference is null)} of {r.Sequences.Count} sequences; {r.LargeObjects?.Actual.Count ?? 0} large objects; {r.Constraints?.Validated ?? 0} constraints hold; {r.Checks.Count(c => c.Verdict == Verdict.Pass)} of {r.Checks.Count} checks passed"));
         }
 
+        if (r.AfterRestore is { } after) terminal.Line($"{after}");
         foreach (var not in r.NotProven.Take(NotProvenShown)) terminal.Line($"not proven: {not.Subject}: {not.Why}");
         if (r.NotProven.Count > NotProvenShown) terminal.Line($"not proven: {r.NotProven.Count - NotProvenShown} more; see the report");
         terminal.Line(string.Create(CultureInfo.InvariantCulture,

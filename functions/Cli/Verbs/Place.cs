@@ -80,6 +80,9 @@ public sealed class Place
         return [.. chosen.Select(d => (d, Connect(d)))];
     }
 
+    /// <summary>What the policy says of a database of the vault; null: no policy is given, or it does not name it.</summary>
+    public DatabasePolicy? PolicyOf(string database) => Policy?.Databases.FirstOrDefault(d => d.Name == database);
+
     /// <summary>What the policy protects from being restored over. A reference that cannot be resolved here protects nothing here.</summary>
     public IReadOnlyList<ConnectionTarget> Protected() =>
         [.. (Policy?.Databases ?? []).Where(d => d is { Protected: true, UrlVariable: not null } && _context.Machine[d.UrlVariable] is not null).Select(Connect)];

@@ -33,11 +33,13 @@ public static class RestoreVerb
         var compare = new Option<string>("--compare") { Description = "counts: rows of every table; full: also every row's content.", HelpName = "HOW", DefaultValueFactory = _ => "counts" };
         compare.AcceptOnlyFromAmong([.. Words.All<Comparison>()]);
         var noIncrements = new Option<bool>("--no-increments") { Description = "The backup alone, without the increments of its critical tables." };
+        var afterRestore = new Option<string?>("--after-restore") { Description = "SQL to run in the restored database before it is released, in one transaction; instead of the policy's afterRestore.", HelpName = "FILE" };
+        var withoutErasures = new Option<bool>("--without-erasures") { Description = "Leave the policy's afterRestore out: the database as it was, with whoever was erased since." };
         var thaw = new Option<bool>("--thaw") { Description = "Ask for objects that are in an archive class, and say when to come back." };
         var thawDays = new Option<int>("--thaw-days") { Description = "How long the thawed copies stay.", HelpName = "N", DefaultValueFactory = _ => 7 };
         var command = new Command("restore", "Restore a backup.")
         {
-            which, target, create, clean, tables, jobs, noOwner, allow, compare, noIncrements, thaw, thawDays, o.Vault, o.Stack, o.Policy, o.Environment, o.Database, o.Output,
+            which, target, create, clean, tables, jobs, noOwner, allow, compare, noIncrements, afterRestore, withoutErasures, thaw, thawDays, o.Vault, o.Stack, o.Policy, o.Environment, o.Database, o.Output,
         };
         command.SetAction(async (parsed, cancel) =>
         {
@@ -63,6 +65,7 @@ public static class RestoreVerb
                 Protected = place.Protected(),
                 AllowProtected = parsed.GetValue(allow),
                 NoOwner = parsed.GetValue(noOwner),
+                AfterRestore = AfterRestore.Decide(place.PolicyOf(point.Backup.Id.Database), FileOf(context, parsed.GetValue(afterRestore)), parsed.GetValue(withoutErasures), point.AfterRestore),
                 Comparison = parsed.GetValue(compare) == "full" ? Comparison.Full : Comparison.Counts,
             };
             RestoreReport report;
@@ -78,6 +81,13 @@ public static class RestoreVerb
         });
         return command;
     }
+
+    private static string? FileOf(VerbContext context, string? given) => given switch
+    {
+        null => null,
+        "" => throw new BackupException(ErrorCode.UsageWrong, "--after-restore names no file", "Give the path of a file with SQL statements."),
+        _ => Path.GetFullPath(given, Path.GetFullPath(context.Machine.WorkingFolder)),
+    };
 
     private static Finding NewerRows(RestorePoint point, CatalogEntry newer) => FindingCode.IncrementNewer.On(newer.Id.ToString(),
         $"the increment {newer.Id} holds newer rows of {string.Join(", ", newer.Manifest!.Increment!.Tables.Select(t => t.Table))} than what was restored; it completes {newer.Manifest.Increment.Base}, not {point.Backup.Id}",
@@ -108,6 +118,7 @@ public static class RestoreVerb
         terminal.Line(string.Create(CultureInfo.InvariantCulture,
             $"restored {r.Id} into {r.Target}: {r.Rows:N0} rows of {r.Tables} tables, compared by {Words.Of(r.Compared!.Value)}, {r.Steps.Sum(s => s.Seconds):0.0} s ({string.Join(", ", r.Steps.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Step} {s.Seconds:0.0}")))})"));
         if (r.Increments.Count > 0) terminal.Line($"it holds {Holds(r)}");
+        if (r.AfterRestore is { } after) terminal.Line($"{after}");
         if (r.KeptAs is not null) terminal.Line($"the database that was there before is kept as {r.KeptAs}; when nobody needs it: DROP DATABASE {TableName.Quote(r.KeptAs)}");
     }
 

@@ -48,13 +48,15 @@ public static class ShowVerb
 
             var manifest = entry.Manifest ?? throw ArtifactReader.Damaged(entry.Problem!);
             var fetch = Fetch(vault, entry);
-            if (parsed.GetValue(byHand)) foreach (var line in manifest.RestoreByHand.Prepend(fetch)) context.Terminal.Line(line);
+            var after = place.PolicyOf(entry.Id.Database)?.AfterRestore;
+            IReadOnlyList<string> commands = [fetch, .. manifest.RestoreByHand, .. after is null || manifest.Increment is not null ? [] : (string[])[RestoreByHand.Erase(after)]];
+            if (parsed.GetValue(byHand)) foreach (var line in commands) context.Terminal.Line(line);
             else
             {
                 var objects = await FactsAsync(vault, entry, manifest, cancel);
                 if (o.WantsJson(parsed))
                     context.Terminal.Line(CliJson.Write(new ShowReport(vault.Name, entry.Prefix, entry.IsLocked, ListVerb.Verified(entry), fetch, objects, manifest), CliJson.Printed.ShowReport));
-                else Print(context.Terminal, vault, entry, manifest, objects);
+                else Print(context.Terminal, vault, entry, manifest, after, commands, objects);
             }
 
             return ErrorCode.Done;
@@ -101,7 +103,7 @@ public static class ShowVerb
         objects.GroupBy(f => f.State is { } state ? Words.Of(state) : "without state").Select(g => $"{g.Count()} {g.Key}")
             .Concat(objects.GroupBy(f => f.Lock is { } l ? $"{Words.Of(l.Mode)} until {l.Until.UtcDateTime:yyyy-MM-dd}" : "not locked").Select(g => $"{g.Count()} {g.Key}")));
 
-    private static void Print(Terminal t, IVault vault, CatalogEntry entry, Manifest m, IReadOnlyList<ObjectFacts>? objects)
+    private static void Print(Terminal t, IVault vault, CatalogEntry entry, Manifest m, string? after, IReadOnlyList<string> commands, IReadOnlyList<ObjectFacts>? objects)
     {
         var s = m.Snapshot;
         void Field(string name, string? value)
@@ -129,13 +131,13 @@ public static class ShowVerb
         Field("lock", m.Lock is { } l ? $"{Words.Of(l.Mode)} until {UtcText.Seconds(l.Until)}, {(entry.IsLocked ? "in place" : "NOT complete: the next run repairs it")}" : "none");
         Field("objects", Describe(objects));
         Field("verified", ListVerb.Verified(entry) switch { true => "passed", false => "FAILED", null => "never" });
+        Field("after restore", after is not null ? $"{after}, of the policy" : m.AfterRestore is { } name ? $"{name}, of the policy: a restore wants it (--policy, --stack or --after-restore FILE)" : null);
         Field("without rows", string.Join(", ", s.WithoutRows));
         foreach (var finding in m.Findings) Field("finding", $"{Words.Of(finding.Severity)}: {finding.Sentence} → {finding.NextStep}");
         t.Line("");
         t.Line("restore         backup restore " + m.Id + " --vault " + RestoreByHand.Shell(vault.Name) + " --target URL --create");
         t.Line("without this program, in bash:");
         t.Line("");
-        t.Line("  " + Fetch(vault, entry));
-        foreach (var line in m.RestoreByHand) t.Line("  " + line);
+        foreach (var line in commands) t.Line("  " + line);
     }
 }

@@ -84,6 +84,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode SettingsSecret = Run("settings.secret", Severity.Warning, NoticeRoute.None, "a setting of the database looks like a secret and is left out");
     public static readonly FindingCode DatabaseSetting = Run("database.setting", Severity.Warning, NoticeRoute.None, "a setting of the database could not be restored");
     public static readonly FindingCode TargetEventTriggers = Run("target.eventTriggers", Severity.Warning, NoticeRoute.None, "the restore target has event triggers, which run with every statement");
+    public static readonly FindingCode ErasuresSkipped = Run("erasures.skipped", Severity.Warning, NoticeRoute.None, "a restore was made without the erasures of its policy");
     public static readonly FindingCode QuestionFailed = Run("check.failed", Severity.Critical, NoticeRoute.None, "a drill's restored data answered a check of the policy wrongly");
     public static readonly FindingCode QuestionNotRun = Run("check.notRun", Severity.Warning, NoticeRoute.None, "a check of the policy could not be asked");
     public static readonly FindingCode IncrementFull = Run("increment.full", Severity.Warning, NoticeRoute.None, "a table was copied whole instead of by its changes");
@@ -123,6 +124,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
         Policy("policy.contradiction", "two values cannot both hold"),
         Policy("policy.literalSecret", "a credential stands in the policy"),
         Policy("policy.keyFile", "a public key file cannot be used"),
+        Policy("policy.sqlFile", "the SQL that is run after a restore cannot be used"),
     ];
 
     /// <summary>Every code, in the order in which docs/runbooks/findings.md lists them.</summary>
@@ -131,7 +133,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
         VaultUnreachable, BackupNone, BackupOld, BackupMissed, BackupUnreadable, BackupIncomplete, BackupHidden, BackupFuture, BackupUnexpected, DatabaseUnknown,
         SizeLearning, SizeDeviation, TableShrunk, TableVanished, TableAppeared, VerifyFailed, DrillFailed, DrillInconclusive, DrillOverdue, ProofNone,
         LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ExpiryUnexplained, ObjectOrphaned, ObjectUnknown, IncrementLate, IncrementBroken, CopyBehind, CopyUnreachable, NoticeUnconfirmed,
-        BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers,
+        BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers, ErasuresSkipped,
         QuestionFailed, QuestionNotRun, IncrementFull, IncrementWatermark, IncrementDeletes, IncrementNoTable, IncrementForeignKey, IncrementNewer, IncrementPartition, IncrementColumns,
         PruneNotRemoved, ToolNewer,
         CheckRpo, CheckRto, CheckMaxAge, CheckLambda, CheckDrillDisk, CheckEgress, CheckErasure, CheckNotify, CheckNoDrill,

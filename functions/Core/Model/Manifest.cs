@@ -50,6 +50,12 @@ public sealed record Manifest
     /// <summary>The lock that was asked for; <c>locked.json</c> beside the manifest says that it is in place.</summary>
     public LockPromise? Lock { get; init; }
 
+    /// <summary>
+    /// Name of the file with SQL that the policy had run after a restore (<c>afterRestore</c>), so that a restore without that policy does not forget it. Never its
+    /// content, which may name people.
+    /// </summary>
+    public string? AfterRestore { get; init; }
+
     /// <summary>Shell commands that restore this backup with stock tools alone, run in the folder of the manifest.</summary>
     public required IReadOnlyList<string> RestoreByHand { get; init; }
 

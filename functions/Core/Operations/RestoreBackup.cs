@@ -3,13 +3,14 @@ using Backup.Core.Catalog;
 using Backup.Core.Machine;
 using Backup.Core.Model;
 using Backup.Core.Operations.Increments;
+using Backup.Core.Policies;
 using Backup.Core.Postgres;
 using Backup.Core.Storage;
 
 namespace Backup.Core.Operations;
 
 /// <summary>
-/// Restores one backup: check everything → fetch the base archive → schema → rows in parallel → indexes and constraints → compare → (swap).
+/// Restores one backup: check everything → fetch the base archive → schema → rows in parallel → indexes and constraints → compare → (erasures) → (swap).
 /// Nothing is called restored before the comparison; a database that this restore has made is removed when it fails.
 /// </summary>
 public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, IProgress<Progress>? progress = null)
@@ -34,7 +35,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             if (request.Record)
             {
                 await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Backup.Environment, request.Backup.Id.Database, "restore",
-                    [report.Id, .. request.Increments.Select(i => i.Id.ToString())], "restored", $"into {report.Target}{(report.Compared is { } how ? $", compared by {Words.Of(how)}" : "")}");
+                    [report.Id, .. request.Increments.Select(i => i.Id.ToString())], "restored", $"into {report.Target}{(report.Compared is { } how ? $", compared by {Words.Of(how)}" : "")}{(report.AfterRestore is { } after ? $"; {after}" : "")}");
             }
 
             return report;
@@ -62,6 +63,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         var chosen = TableChoice.Choose(manifest, request.Tables);
         var chunks = manifest.Artifacts.Where(a => a.Role == ArtifactRole.Chunk && chosen.Includes(a)).ToList();
         var basis = manifest.Artifacts.Single(a => a.Role == ArtifactRole.Base);
+        var erasures = request.AfterRestore.Read();
         await using var target = await RestoreTarget.OpenAsync(request, cancel);
         await StepAsync("check", async () =>
         {
@@ -101,6 +103,9 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
                 request.Comparison is { } how ? new DatabaseComparer(target.Working, expected, how, request.Jobs).CheckAsync(chosen, cancel) : Task.CompletedTask));
             Expected = expected;
             await target.ApplySettingsAsync(_findings, cancel);
+            AfterRestoreResult? after = request.AfterRestore.Skipped is { } skipped ? new(skipped, Applied: false, null, null, null) : null;
+            if (erasures is not null) await StepAsync("erasures", async () => after = await EraseAsync(erasures, target.Working, cancel));
+            if (after is { Applied: false }) _findings.Add(Left(after.File, target.Working, manifest));
             var kept = await target.SwapAsync(clock.GetUtcNow(), cancel);
             return new RestoreReport
             {
@@ -113,6 +118,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
                 Tables = manifest.Fingerprints.Count(chosen.Includes),
                 BytesRead = Interlocked.Read(ref _bytesRead),
                 Compared = request.Comparison,
+                AfterRestore = after,
                 Steps = _steps,
                 OfIgnoredExtensions = plan.OfIgnoredExtensions,
                 LeftOut = [.. plan.LeftOut.Select(e => e.Description["FK CONSTRAINT ".Length..])],
@@ -126,6 +132,18 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             throw;
         }
     }
+
+    // Statistics quote values of rows, and were made with those that are gone now.
+    private static async Task<AfterRestoreResult> EraseAsync(SqlFile erasures, ConnectionTarget target, CancellationToken cancel)
+    {
+        var result = await ErasureRun.ExecuteAsync(erasures, target, cancel);
+        await RowLoader.AnalyzeAsync(target, cancel);
+        return result;
+    }
+
+    private static Finding Left(string file, ConnectionTarget target, Manifest manifest) => FindingCode.ErasuresSkipped.On(target.Database,
+        $"{target} holds whoever was erased since {UtcText.Minutes(manifest.Snapshot.Time)}: {file} was not applied, because of --without-erasures",
+        "Keep it away from the application and from people who need not see it, and drop it when it has served.");
 
     // All of them before the first refusal: who has waited for the backup's objects must not begin to wait for those of its increments.
     private static async Task CheckStoredAsync(RestoreRequest request, IReadOnlyList<(CatalogEntry Entry, IReadOnlyList<Artifact> Artifacts)> needed, CancellationToken cancel)

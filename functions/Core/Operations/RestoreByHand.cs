@@ -11,8 +11,12 @@ public static class RestoreByHand
 {
     private const string Placeholder = "{database}";
 
+    /// <param name="snapshot">Of the backup.</param>
+    /// <param name="database">Name of the source's database.</param>
     /// <param name="prefix">Key prefix of the backup, which the commands leave out: they are relative to its folder.</param>
-    public static IReadOnlyList<string> For(SnapshotFacts snapshot, string database, string prefix, IReadOnlyList<Artifact> artifacts)
+    /// <param name="artifacts">Of the backup.</param>
+    /// <param name="afterRestore">The policy's file, which is named and never stored.</param>
+    public static IReadOnlyList<string> For(SnapshotFacts snapshot, string database, string prefix, IReadOnlyList<Artifact> artifacts, string? afterRestore = null)
     {
         var basis = artifacts.Single(a => a.Role == ArtifactRole.Base);
         var lines = new List<string>
@@ -41,8 +45,17 @@ public static class RestoreByHand
         lines.AddRange(snapshot.DatabaseSql.Select(sql =>
             $"psql -X -q -v ON_ERROR_STOP=1 -v db=\"$DB\" <<< {Shell(ForDatabase(sql, ":\"db\""))}"));
         lines.Add("psql -X -q -c ANALYZE");
+        if (afterRestore is not null)
+        {
+            lines.Add("# Before anybody uses it, the policy's afterRestore, which is not in the vault (whoever was erased since the backup must not come back):");
+            lines.Add($"# {Erase(Path.GetFileName(afterRestore)).ReplaceLineEndings(" ")}");
+        }
+
         return lines;
     }
+
+    /// <summary>The command that runs a policy's <c>afterRestore</c> in the restored database: by its own search path, and with an error where row security would hide rows.</summary>
+    public static string Erase(string file) => $"PGOPTIONS='-c row_security=off' psql -X -q -v ON_ERROR_STOP=1 --single-transaction -f {Shell(file)} -c ANALYZE";
 
     /// <summary>The pinned settings as a word of a shell command.</summary>
     internal static string Options => Shell(string.Join(' ', SessionSettings.Output.Concat([new("default_transaction_read_only", "off")])

@@ -48,6 +48,9 @@ public sealed record RestoreRequest
     /// <summary>Leave owners and grants out: everything belongs to the login role.</summary>
     public bool NoOwner { get; init; }
 
+    /// <summary>What is run after the comparison and before anybody gets the database.</summary>
+    public required AfterRestore AfterRestore { get; init; }
+
     /// <summary>Null: the caller compares.</summary>
     public Comparison? Comparison { get; init; } = Operations.Comparison.Counts;
 
@@ -92,8 +95,11 @@ public sealed record RestoreReport
     /// <summary>Tables that are newer than the backup, because increments were applied.</summary>
     public IReadOnlyList<IncrementedTable> Increments { get; init; } = [];
 
-    /// <summary>Per step, in order: check, fetch, schema, data, (increments), indexes, (foreign keys), compare (analyze, when the caller compares).</summary>
+    /// <summary>Per step, in order: check, fetch, schema, data, (increments), indexes, (foreign keys), compare (analyze, when the caller compares), (erasures).</summary>
     public required IReadOnlyList<StepTime> Steps { get; init; }
+
+    /// <summary>Null when no file was named.</summary>
+    public AfterRestoreResult? AfterRestore { get; init; }
 
     /// <summary>Foreign keys that could not be restored because the table that they point to was not.</summary>
     public IReadOnlyList<string> LeftOut { get; init; } = [];

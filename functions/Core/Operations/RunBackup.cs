@@ -125,7 +125,8 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
             Findings = [.. findings, .. more],
             ExpiresAt = expiresAt,
             Lock = request.Promise(expiresAt),
-            RestoreByHand = RestoreByHand.For(facts, request.Source.Database, prefix, artifacts),
+            AfterRestore = Path.GetFileName(request.Database.AfterRestore),
+            RestoreByHand = RestoreByHand.For(facts, request.Source.Database, prefix, artifacts, request.Database.AfterRestore),
             ManifestSha256 = "",
         };
         await CommitAsync(catalog, prefix, manifest, clock, progress, cancel);

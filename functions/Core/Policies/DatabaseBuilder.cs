@@ -10,7 +10,9 @@ internal static class DatabaseBuilder
     private const long StandardShard = 32L << 20;
     private const long SmallestShard = 1L << 20;
 
-    public static DatabasePolicy Build(PolicyMap map)
+    /// <param name="map">The item.</param>
+    /// <param name="folder">Where relative paths start; null: files are not looked at.</param>
+    public static DatabasePolicy Build(PolicyMap map, string? folder)
     {
         var excluded = ExcludedSchemas(map);
         var database = new DatabasePolicy
@@ -28,6 +30,7 @@ internal static class DatabaseBuilder
             Fingerprint = map.Or("fingerprint", Forms.Word<FingerprintMode>(), FingerprintMode.Full),
             CriticalTables = CriticalTables(map, excluded),
             Checks = Checks(map),
+            AfterRestore = AfterRestore(map, folder),
         };
 
         if (map.Has("url") && map.Has("secret"))
@@ -40,6 +43,17 @@ internal static class DatabaseBuilder
             map.Contradiction("fingerprint", "is critical, and there are no criticalTables", "name criticalTables, or write fingerprint: full");
         map.Finish();
         return database;
+    }
+
+    private static string? AfterRestore(PolicyMap map, string? folder)
+    {
+        var written = map.Optional("afterRestore", Forms.Text);
+        if (written is null || folder is null) return written;
+        var file = Path.GetFullPath(written, folder);
+        if (SqlFile.Problem(file) is { } problem)
+            map.Problems.Add("policy.sqlFile", map.PathOf("afterRestore"), map.LineOf("afterRestore"), $"{ProblemList.Show(written)} {problem}",
+                "write the path, from the policy's folder, of a file with SQL statements", preventsUse: false);
+        return file;
     }
 
     private static IReadOnlyList<string> ExcludedSchemas(PolicyMap map)

@@ -15,6 +15,9 @@ public sealed record Policy
     public RetentionPolicy? Retention { get; init; }
     public IReadOnlyDictionary<Tier, StorageClasses> Storage { get; init; } = new Dictionary<Tier, StorageClasses>();
     public LockMode Lock { get; init; } = LockMode.None;
+
+    /// <summary>Legal basis and period of the lock, in the team's words.</summary>
+    public string? LockReason { get; init; }
     public CopyMode Copy { get; init; } = CopyMode.None;
     public EncryptionPolicy Encryption { get; init; } = new();
     public WatchPolicy Watch { get; init; } = new();
@@ -49,6 +52,9 @@ public sealed record DatabasePolicy
     public FingerprintMode Fingerprint { get; init; } = FingerprintMode.Full;
     public IReadOnlyList<CriticalTable> CriticalTables { get; init; } = [];
     public IReadOnlyList<DataCheck> Checks { get; init; } = [];
+
+    /// <summary>Path of a file with SQL that every restore runs before the database is released: erasures that a backup knows nothing of. See <see cref="SqlFile"/>.</summary>
+    public string? AfterRestore { get; init; }
 }
 
 /// <summary>A table that increments copy between backups.</summary>

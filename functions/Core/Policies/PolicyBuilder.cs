@@ -9,6 +9,7 @@ internal sealed class PolicyBuilder(string? folder)
     {
         var databases = Databases(map);
         var retention = map.Map("retention") is { } kept ? RetentionBuilder.Retention(kept) : null;
+        var (lockMode, lockReason) = Lock(map);
         var policy = new Policy
         {
             Project = map.Required("project", Forms.Name, ""),
@@ -18,7 +19,8 @@ internal sealed class PolicyBuilder(string? folder)
             Databases = databases,
             Retention = retention,
             Storage = map.Map("storage") is { } storage ? RetentionBuilder.Storage(storage, retention) : new Dictionary<Tier, StorageClasses>(),
-            Lock = map.Or("lock", Forms.Word<LockMode>(), LockMode.None),
+            Lock = lockMode,
+            LockReason = lockReason,
             Copy = map.Or("copy", Forms.Word<CopyMode>(), CopyMode.None),
             Encryption = Encryption(map),
             Watch = Watch(map),
@@ -31,6 +33,16 @@ internal sealed class PolicyBuilder(string? folder)
                 "name daily, weekly, monthly or annual");
         map.Finish();
         return policy;
+    }
+
+    // A word, or a map where there is more to say than the mode.
+    private static (LockMode Mode, string? Reason) Lock(PolicyMap map)
+    {
+        if (!map.IsMap("lock")) return (map.Or("lock", Forms.Word<LockMode>(), LockMode.None), null);
+        var locked = map.Map("lock")!;
+        var result = (locked.Required("mode", Forms.Word<LockMode>(), LockMode.None), locked.Optional("reason", Forms.Text));
+        locked.Finish();
+        return result;
     }
 
     private static bool IsS3(string vault) => vault.StartsWith("s3://", StringComparison.Ordinal);
@@ -62,7 +74,7 @@ internal sealed class PolicyBuilder(string? folder)
             map.Contradiction("storage", "needs S3, and the vault is a folder", "remove storage, or write an s3:// vault");
     }
 
-    private static List<DatabasePolicy> Databases(PolicyMap map)
+    private List<DatabasePolicy> Databases(PolicyMap map)
     {
         var databases = new List<DatabasePolicy>();
         if (!map.Has("databases")) map.Missing("databases", "write at least one database with name and url or secret");
@@ -71,7 +83,7 @@ internal sealed class PolicyBuilder(string? folder)
         var firsts = new Dictionary<string, PolicyMap>(StringComparer.OrdinalIgnoreCase);
         foreach (var item in items)
         {
-            var database = DatabaseBuilder.Build(item);
+            var database = DatabaseBuilder.Build(item, folder);
             databases.Add(database);
             if (database.Name.Length > 0 && !firsts.TryAdd(database.Name, item))
                 item.Problems.Add("policy.duplicateName", item.PathOf("name"), item.LineOf("name"),

@@ -36,6 +36,8 @@ internal sealed class PolicyMap
 
     public bool Has(string key) => _map.Find(key) is not null;
 
+    public bool IsMap(string key) => _map.Find(key)?.Value is YamlMap;
+
     public bool IsEmptyList(string key) => _map.Find(key)?.Value is YamlList { Items.Count: 0 };
 
     public int? LineOf(string key) => _map.Find(key)?.Line;

@@ -39,12 +39,12 @@ public static partial class PolicyReader
 
     /// <param name="utf8">The whole document, with or without a byte order mark.</param>
     /// <param name="document">Its name, for messages. <c>Pulumi.*.yaml</c> is always read as a stack file.</param>
-    /// <param name="folder">Where relative paths in the policy start, or null: then they stay as written and key files are not opened.</param>
+    /// <param name="folder">Where relative paths in the policy start, or null: then they stay as written and the files are not opened.</param>
     public static PolicyReading Read(ReadOnlySpan<byte> utf8, string document, string? folder)
     {
         var problems = new ProblemList();
         var policy = Decode(utf8, document, problems) is { } text ? FromText(text, document, folder, problems) : null;
-        return new PolicyReading { Document = document, Policy = problems.Any ? null : policy, Problems = problems.InOrder() };
+        return new PolicyReading { Document = document, Policy = problems.PreventsUse ? null : policy, Problems = problems.InOrder() };
     }
 
     private static string? Decode(ReadOnlySpan<byte> utf8, string document, ProblemList problems)

@@ -8,7 +8,7 @@ public sealed record PolicyReading
     /// <summary>The file's name or another name for people.</summary>
     public required string Document { get; init; }
 
-    /// <summary>Null exactly when a problem is critical.</summary>
+    /// <summary>Null when a problem keeps it from being used. A bad <c>afterRestore</c> does not: restores and drills need it, and refuse it themselves; backups go on.</summary>
     public required Policy? Policy { get; init; }
 
     /// <summary>In the order of the document.</summary>

@@ -8,14 +8,19 @@ internal sealed class ProblemList
     private const int LongestShown = 60;
 
     private readonly List<Finding> _findings = [];
+    private bool _prevents;
     private readonly HashSet<YamlValue> _secrets = new(ReferenceEqualityComparer.Instance);
 
-    public bool Any => _findings.Count > 0;
+    /// <summary>The document is no policy: one of the problems, at least, keeps it from being used.</summary>
+    public bool PreventsUse => _prevents;
 
     /// <summary>In the order of the document.</summary>
     public IReadOnlyList<Finding> InOrder() => [.. _findings.OrderBy(f => f.Line ?? 0)];
 
-    public void Add(string code, string path, int? line, string sentence, string nextStep) =>
+    /// <param name="preventsUse">False for what only some verbs need, which look at it themselves: a nightly backup must not fail because of it.</param>
+    public void Add(string code, string path, int? line, string sentence, string nextStep, bool preventsUse = true)
+    {
+        _prevents |= preventsUse;
         _findings.Add(new Finding
         {
             Severity = Severity.Critical,
@@ -25,6 +30,7 @@ internal sealed class ProblemList
             Sentence = sentence,
             NextStep = nextStep,
         });
+    }
 
     /// <summary>Remembers a value that has been reported as a secret, so that nothing else is said about it.</summary>
     public void MarkSecret(YamlValue value) => _secrets.Add(value);

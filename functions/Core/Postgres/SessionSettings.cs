@@ -35,6 +35,13 @@ public static class SessionSettings
     public static IReadOnlyList<KeyValuePair<string, string>> Loading(int serverMajor) =>
         [.. Output, new("default_transaction_read_only", "off"), new("synchronous_commit", "off"), .. Timeouts(serverMajor)];
 
+    /// <summary>
+    /// For a policy's own statements: the database's search path stays, text means what it means in checks, and rows that row security would hide from a DELETE are an error
+    /// instead of rows that stay. The commit waits for the disk: it may be a restore's last.
+    /// </summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> Erasing(int serverMajor) =>
+        [.. Output.Where(s => s.Key != "search_path"), new("standard_conforming_strings", "on"), new("row_security", "off"), new("default_transaction_read_only", "off"), new("synchronous_commit", "on"), .. Timeouts(serverMajor)];
+
     /// <summary>For sessions that look at a target, make, rename and remove databases: a default of the target must not stop them half-way.</summary>
     public static IReadOnlyList<KeyValuePair<string, string>> Administering(int serverMajor) => [new("default_transaction_read_only", "off"), .. Timeouts(serverMajor)];
 

@@ -42,11 +42,14 @@ public sealed class PolicyBundle(Settings settings, MachineEnvironment machine, 
         }
     }
 
-    /// <summary>Public keys become files, which is how gpg takes them. The folder is named by the hash, so what lies there from an earlier call is the same.</summary>
+    /// <summary>
+    /// Public keys become files, which is how gpg takes them, and so does SQL for after a restore, which is nobody else's business. The folder is named by the hash, so
+    /// what lies there from an earlier call is the same.
+    /// </summary>
     private string WriteFiles(JsonElement bundle, string hash)
     {
         var folder = Path.Combine(machine.TempFolder, $"backup-policy-{hash[..16]}");
-        Directory.CreateDirectory(folder);
+        Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         if (!bundle.TryGetProperty("files", out var files)) return folder;
         foreach (var file in files.EnumerateObject())
         {

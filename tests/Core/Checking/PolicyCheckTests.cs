@@ -82,8 +82,12 @@ public sealed class PolicyCheckTests
     [Fact]
     public void A_lock_that_nobody_can_break_for_years_asks_for_its_reason()
     {
-        Policy Locked(LockMode mode, CalendarSpan kept) => Story.Policy(policy: p => p with { Lock = mode, Retention = new RetentionPolicy(new Dictionary<Tier, CalendarSpan> { [Tier.Annual] = kept }) });
-        Assert.Contains("annual 7y", Of(Locked(LockMode.Compliance, new(7, CalendarUnit.Years)), CheckHistory.Empty, FindingCode.CheckErasure)!.Sentence, StringComparison.Ordinal);
+        Policy Locked(LockMode mode, CalendarSpan kept, string? reason = null) => Story.Policy(policy: p => p with { Lock = mode, LockReason = reason, Retention = new RetentionPolicy(new Dictionary<Tier, CalendarSpan> { [Tier.Annual] = kept }) });
+        var asked = Of(Locked(LockMode.Compliance, new(7, CalendarUnit.Years)), CheckHistory.Empty, FindingCode.CheckErasure)!;
+        Assert.Equal(Severity.Warning, asked.Severity);
+        Assert.Contains("annual 7y", asked.Sentence, StringComparison.Ordinal);
+        Assert.Contains("lock.reason", asked.NextStep, StringComparison.Ordinal);
+        Assert.Null(Of(Locked(LockMode.Compliance, new(7, CalendarUnit.Years), "accounts, seven years by law"), CheckHistory.Empty, FindingCode.CheckErasure));
         Assert.Null(Of(Locked(LockMode.Compliance, new(1, CalendarUnit.Years)), CheckHistory.Empty, FindingCode.CheckErasure));
         Assert.Null(Of(Locked(LockMode.Governance, new(7, CalendarUnit.Years)), CheckHistory.Empty, FindingCode.CheckErasure));
     }

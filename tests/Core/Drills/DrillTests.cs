@@ -119,6 +119,16 @@ public sealed class DrillTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(["check.notRun", "check.failed"], report.Findings.Select(f => f.Code));
     }
 
+    [Fact]
+    public async Task What_cannot_be_restored_is_a_fail()
+    {
+        await Database.SqlAsync(_source.Url, "CREATE FUNCTION fine(v text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN IF current_database() = ''drill'' THEN RAISE EXCEPTION ''not here''; END IF; RETURN v; END'");
+        await BackUpAsync("CREATE INDEX ON ledger (public.fine(v))");
+        var report = await _lab.DrillAsync();
+        Assert.Equal((Verdict.Fail, ErrorCode.RestoreFailed.Name), (report.Verdict, Assert.Single(report.Findings).Code));
+        Assert.Contains("not here", report.Findings[0].Sentence, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("an older major", "PostgreSQL 13")]
     [InlineData("a newer major", "99")]

@@ -70,6 +70,7 @@ public sealed class HtmlReportTests
         LargeObjects = new LargeObjectComparison(new LargeObjectFact(1, new string('3', 32)), new LargeObjectFact(1, new string('3', 32)), null),
         MaterializedViews = [new ViewComparison(table, 1, 2, text)],
         Constraints = new ConstraintFacts(7, [text]),
+        AfterRestore = new AfterRestoreResult(text, true, text, 1, 2),
         Checks = [new CheckResult(text, text, text, text, Verdict.Fail, text)],
         Findings = [new Finding { Severity = Severity.Critical, Code = "x", Subject = text, Sentence = text, NextStep = text }],
         NotProven = [new NotProven(text, text)],

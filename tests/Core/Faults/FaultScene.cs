@@ -132,6 +132,7 @@ internal sealed class FaultScene : IAsyncDisposable
         Backup = entry,
         Target = Source.WithDatabase(database),
         Mode = mode,
+        AfterRestore = AfterRestore.None,
         Comparison = Comparison.Full,
     };
 

@@ -184,4 +184,20 @@ public sealed class IncrementRestoreTests(PostgresFixture postgres)
         var error = await Shell.BashAsync(postgres, $"export PGDATABASE=$DB\n{apply}", url, new() { ["GNUPGHOME"] = keys.Machine["GNUPGHOME"]! }, exit: 1);
         Assert.Contains("run this before --section=post-data", error, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Increments_do_not_bring_an_erased_person_back()
+    {
+        var file = Path.Combine(Directory.CreateTempSubdirectory("backup-erasures-").FullName, "erasures.sql");
+        await File.WriteAllTextAsync(file, "DELETE FROM booking WHERE customer_id = 7; DELETE FROM customer WHERE id = 7", TestContext.Current.CancellationToken);
+        await using var scene = await IncrementScene.CreateAsync(postgres, Shop, ["public.customer", "public.booking"]);
+        await scene.BackupAsync();
+        await scene.SqlAsync("UPDATE customer SET name = 'changed' WHERE id = 7; INSERT INTO booking (customer_id, amount) VALUES (7, 7), (8, 8)");
+        await scene.CommittedAsync();
+        var (url, report) = await scene.RestoreAsync(change: r => r with { AfterRestore = AfterRestore.Run(file) });
+        Assert.Equal((0L, 49L, 1L), (await Database.ScalarAsync<long>(url, "SELECT count(*) FROM customer c LEFT JOIN booking b ON b.customer_id = c.id WHERE c.id = 7"),
+            await Database.ScalarAsync<long>(url, "SELECT count(*) FROM customer"), await Database.ScalarAsync<long>(url, "SELECT count(*) FROM booking WHERE amount = 8 AND id > 200")));
+        Assert.Equal(6, report.AfterRestore!.Rows);
+        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
+    }
 }

@@ -62,6 +62,7 @@ public sealed class Lab(PostgresFixture postgres, IVault? vault = null, MachineE
             Backup = await LatestAsync(),
             Target = ConnectionText.Parse(url, "the test's target", "nobody"),
             Mode = mode,
+            AfterRestore = AfterRestore.None,
             Comparison = Comparison.Full,
         };
         return await new RestoreBackup(Machine, Clock, postgres.Installations).ExecuteAsync(change is null ? request : change(request), Cancel);

@@ -92,6 +92,7 @@ public sealed class LoadRowsTests(PostgresFixture postgres)
             Backup = await lab.LatestAsync(),
             Target = ConnectionText.Parse(target.Url, "the test's target", "nobody"),
             Mode = RestoreMode.Empty,
+            AfterRestore = AfterRestore.None,
             Jobs = 1,
             Comparison = Comparison.Counts,
         };

@@ -26,12 +26,12 @@ public static class PolicyCheck
             findings.AddRange(CapacityCheck.Judge(policy, database, known, path));
         }
 
-        if (policy.Lock == LockMode.Compliance && policy.Retention is { } retention)
+        if (policy is { Lock: LockMode.Compliance, LockReason: null, Retention: { } retention })
         {
             var longest = retention.Keep.Where(k => k.Value.AddTo(DateTimeOffset.UnixEpoch) - DateTimeOffset.UnixEpoch > _yearPlus).Select(k => $"{Words.Of(k.Key)} {k.Value}").ToList();
             if (longest.Count > 0)
                 findings.Add(FindingCode.CheckErasure.On("lock", $"compliance locks make erasure impossible until they end, for {string.Join(", ", longest)}",
-                    "Write down the legal basis and the period, or use governance: break-glass administrators can end it."));
+                    "Add lock.reason with the legal basis and the period: lock: { mode: compliance, reason: … }; or use governance, which administrators of the vault can end."));
         }
 
         if (policy.Drill is null && policy.Databases.Any(d => d.Schedule is not null))

@@ -38,7 +38,7 @@ internal static class DrillFacts
         var s = manifest.Snapshot;
         if (request.Increments.Count > 0)
         {
-            yield return new NotProven("every other table, the policy's checks", $"Only the tables of the increments were restored; `backup drill {manifest.Id}` proves the backup itself.");
+            yield return new NotProven($"every other table, the policy's checks{(request.AfterRestore is null ? "" : ", its afterRestore")}", $"Only the tables of the increments were restored; `backup drill {manifest.Id}` proves the backup itself.");
             var unknown = request.Increments.SelectMany(i => i.Manifest!.Increment!.Tables).Select(t => t.Table).Distinct().Where(t => manifest.Fingerprints.All(f => f.Table != t));
             if (Names(unknown) is { Length: > 0 } late)
                 yield return new NotProven(late, $"In increments and not in {manifest.Id}, so not restored; the next backup holds them.");
@@ -47,6 +47,8 @@ internal static class DrillFacts
             yield break;
         }
 
+        if (manifest.AfterRestore is { } file && request.AfterRestore is null)
+            yield return new NotProven($"afterRestore ({file})", "The run's policy had it run after a restore; no policy, or one without it, was given to this drill.");
         foreach (var extension in request.IgnoreExtensions.Where(e => s.Extensions.Any(x => x.Name == e)))
             yield return new NotProven($"extension {extension}", "The policy leaves it out (drill.ignoreExtensions).");
         if (restored?.OfIgnoredExtensions is { Count: > 0 } gone)

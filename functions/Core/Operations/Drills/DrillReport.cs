@@ -30,6 +30,9 @@ public sealed record DrillReport
     public LargeObjectComparison? LargeObjects { get; init; }
     public IReadOnlyList<ViewComparison> MaterializedViews { get; init; } = [];
     public ConstraintFacts? Constraints { get; init; }
+
+    /// <summary>The policy's SQL, applied after the comparison and before the checks; null when there is none, or it failed.</summary>
+    public AfterRestoreResult? AfterRestore { get; init; }
     public IReadOnlyList<CheckResult> Checks { get; init; } = [];
     public required IReadOnlyList<Finding> Findings { get; init; }
 
@@ -56,7 +59,7 @@ public sealed record BackupFacts
 
 /// <summary>
 /// prepare: server and roles. fetch: what is stored looked at, base archive read. restore: schema and rows, chunks read on the way.
-/// index: indexes, keys, constraints. verify: statistics, comparison, checks.
+/// index: indexes, keys, constraints. verify: statistics, comparison, erasures, checks.
 /// </summary>
 public sealed record DrillSeconds(double Prepare, double Fetch, double Restore, double Index, double Verify, double Total);
 

@@ -22,6 +22,9 @@ public sealed record DrillRequest
     /// <summary>Questions to the restored database, of the policy. Increments are not asked: most of the database is not there.</summary>
     public IReadOnlyList<DataCheck> Checks { get; init; } = [];
 
+    /// <summary>The policy's file of SQL that every restore runs, or null. Not with increments: most of the database is not there.</summary>
+    public string? AfterRestore { get; init; }
+
     /// <summary>Left out of the restore, and named in the report as not proven.</summary>
     public IReadOnlyList<string> IgnoreExtensions { get; init; } = [];
 

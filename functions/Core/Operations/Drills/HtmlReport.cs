@@ -51,6 +51,7 @@ public static class HtmlReport
             {Fact("Backup", $"{Words.Of(b.Tier)}{(b.Kind is { } kind && Words.Of(kind) != Words.Of(b.Tier) ? $", {Words.Of(kind)}" : "")}", b.StoredBytes is { } stored ? $"{Bytes.Text(stored)} stored; {Bytes.Text(b.DatabaseBytes ?? 0)} as a database" : null)}
             {Fact("Tables equal", r.Tables.Count == 0 ? "not compared" : $"{Count(equal)} of {Count(r.Tables.Count)}", r.Tables.Count == 0 ? null : $"{Count(r.Tables.Sum(t => t.ActualRows ?? 0))} rows restored")}
             {Fact("Whole drill", Seconds(r.Seconds.Total), r.Rto is { } rto ? $"objective (RTO) {Seconds(rto.ObjectiveSeconds)}: {(rto.Met ? "met" : "NOT met")}" : r.Increments.Count > 0 ? "a part of the database" : "no recovery time objective in the policy")}
+            {(r.AfterRestore is { Applied: true } after ? Fact("Then applied", Name(after.File), $"{Count(after.Statements!.Value)} statements, {Count(after.Rows!.Value)} rows changed; SHA-256 <span class=\"mono\">{Text(after.Sha256!)}</span>") : "")}
             {Fact("Restored with", r.Machine.Postgres is { } version ? $"PostgreSQL {Text(version)}" : "no server was started", r.Machine.Isolated switch { true => "cut off from every network", false => "not cut off from the network: the kernel did not allow it", null => null })}
             </dl>
 
@@ -72,7 +73,7 @@ public static class HtmlReport
         [
             ("Prepare", "start a private server, make the roles", s.Prepare), ("Fetch", "look at what is stored, read the base archive", s.Fetch),
             ("Restore", "schema and rows; large tables are read from the vault on the way", s.Restore), ("Index", "indexes, keys and constraints", s.Index),
-            ("Verify", "statistics, comparison, checks", s.Verify),
+            ("Verify", "statistics, comparison, erasures, checks", s.Verify),
         ];
         var sum = Math.Max(0.001, steps.Sum(x => x.Seconds));
         return $"""

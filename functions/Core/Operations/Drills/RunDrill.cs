@@ -2,13 +2,14 @@ using System.Diagnostics;
 using Backup.Core.Catalog;
 using Backup.Core.Machine;
 using Backup.Core.Model;
+using Backup.Core.Policies;
 using Backup.Core.Postgres;
 using Backup.Core.Storage;
 
 namespace Backup.Core.Operations.Drills;
 
 /// <summary>
-/// Restores a backup into a throw-away server and judges the result: server → roles → restore → compare → constraints → checks → verdict → report.
+/// Restores a backup into a throw-away server and judges the result: server → roles → restore → compare → constraints → erasures → checks → verdict → report.
 /// PASS needs every step; what cannot be tried on this machine is COULD NOT VERIFY, never a pass. The server is gone afterwards, also after a failure
 /// or Ctrl-C; what a killed process left is removed by the next start.
 /// </summary>
@@ -58,7 +59,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         {
             await new BackupCatalog(request.Vault).AttachAsync(request.Subject.Prefix, new ResultName(ProofKind.Drill, report.Verdict, report.At), VerifyResults.Write(report), cancel);
             await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Backup.Environment, request.Backup.Id.Database, "drill", [report.Id],
-                Words.Of(report.Verdict), $"{report.Findings.Count} findings");
+                Words.Of(report.Verdict), $"{report.Findings.Count} findings{(report.AfterRestore is { } after ? $"; {after}" : "")}");
         }
 
         return report;
@@ -68,6 +69,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
     {
         var request = trial.Request;
         CheckDisk(manifest);
+        var erasures = request is { AfterRestore: { } path, Increments.Count: 0 } ? AfterRestore.Run(path).Read() : null;
         foreach (var entry in request.Increments.Prepend(request.Backup)) await CheckStoredAsync(request.Vault, entry, entry.Manifest!, cancel);
         IReadOnlyList<string> tables = request.Increments.Count == 0 ? [] : TablesOf(request.Increments, manifest);
         Step("starting a throw-away server");
@@ -76,7 +78,23 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         await using var _ = cluster;
         trial.Cluster = cluster;
         trial.Prepare = Stopwatch.GetElapsedTime(preparing);
-        var target = ConnectionText.Parse(cluster.Url(DrillServer.Database), "the drill's database", machine.UserName);
+        try
+        {
+            await RestoreAndJudgeAsync(trial, manifest, tables, erasures, loader, cancel);
+        }
+        catch
+        {
+            trial.ServerDied = cluster.Exited.IsCompleted; // now: afterwards it has ended in any case
+            throw;
+        }
+
+        trial.Total = Stopwatch.GetElapsedTime(started); // taking the server down again is no part of a recovery
+    }
+
+    private async Task RestoreAndJudgeAsync(Trial trial, Manifest manifest, IReadOnlyList<string> tables, SqlFile? erasures, string loader, CancellationToken cancel)
+    {
+        var request = trial.Request;
+        var target = ConnectionText.Parse(trial.Cluster!.Url(DrillServer.Database), "the drill's database", machine.UserName);
         trial.Target = target;
         var expected = await RestoreAsync(trial, target, tables, loader, cancel);
         Step("comparing");
@@ -91,12 +109,18 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         foreach (var difference in trial.Compared.Differences())
             trial.Fail(ErrorCode.RestoreDifferent, $"{request.Subject.Id}", difference, "Use another backup (`backup list`), and find out since when: drill the ones before it.");
         trial.Constraints = await DrillFacts.ConstraintsAsync(target, cancel);
+        if (erasures is not null)
+        {
+            Step($"applying {erasures.Name}");
+            // By the plain role: triggers and functions of the source run with it.
+            trial.AfterRestore = await ErasureRun.ExecuteAsync(erasures, target with { User = loader }, cancel);
+        }
+
         var checks = request.Increments.Count == 0 ? request.Checks : [];
         if (checks.Count > 0) Step("asking the policy's questions");
         trial.Checks = await DrillChecks.AskAsync(target with { User = loader }, checks, manifest.Snapshot.Time, request.CheckTimeout, cancel);
         trial.JudgeChecks();
         trial.Verify = Stopwatch.GetElapsedTime(verifying);
-        trial.Total = Stopwatch.GetElapsedTime(started); // taking the server down again is no part of a recovery
     }
 
     /// <returns>What the restored tables must hold.</returns>
@@ -114,6 +138,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
                 Target = target,
                 Mode = RestoreMode.Create,
                 Jobs = trial.Request.Jobs,
+                AfterRestore = AfterRestore.None, // here, after the comparison
                 Comparison = null,
                 Record = false,
                 LoadAs = loader,
@@ -194,6 +219,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
             LargeObjects = trial.Compared?.LargeObjects,
             MaterializedViews = trial.Compared?.MaterializedViews ?? [],
             Constraints = trial.Constraints,
+            AfterRestore = trial.AfterRestore,
             Checks = trial.Checks,
             Findings = trial.Findings,
             NotProven = request.Backup.Manifest is not { } basis ? [] : [.. DrillFacts.NotProven(basis, request, trial.Restored)],
@@ -208,6 +234,9 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
     {
         public DrillRequest Request { get; } = request;
         public ThrowawayCluster? Cluster { get; set; }
+
+        /// <summary>Before the drill was done with it.</summary>
+        public bool ServerDied { get; set; }
         public ConnectionTarget? Target { get; set; }
         public TimeSpan Prepare { get; set; }
         public TimeSpan Verify { get; set; }
@@ -216,6 +245,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         public RestoreReport? Restored { get; set; }
         public ComparisonResult? Compared { get; set; }
         public ConstraintFacts? Constraints { get; set; }
+        public AfterRestoreResult? AfterRestore { get; set; }
         public IReadOnlyList<CheckResult> Checks { get; set; } = [];
         public List<Finding> Findings { get; } = [];
         public Verdict Verdict { get; private set; } = Verdict.Pass;
@@ -224,7 +254,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         {
             // A server that died takes its clients with it: whatever they say then is not about the backup.
             var (verdict, finding) = DrillFailure.Judge(e, Request.Subject.Id.ToString(), Request.IgnoreExtensions);
-            Add(verdict == Verdict.Fail && Cluster is { Exited.IsCompleted: true } && e.Code != ErrorCode.BackupDamaged ? Verdict.CouldNotVerify : verdict, finding);
+            Add(verdict == Verdict.Fail && ServerDied && e.Code != ErrorCode.BackupDamaged ? Verdict.CouldNotVerify : verdict, finding);
         }
 
         public void Fail(ErrorCode code, string subject, string sentence, string nextStep) => Add(Verdict.Fail, new Finding

@@ -12,6 +12,9 @@ public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntr
     /// </summary>
     public CatalogEntry? Newer { get; init; }
 
+    /// <summary>What the newest manifest of this database says that its policy has run after a restore: older ones do not know of it yet. See <see cref="Manifest.AfterRestore"/>.</summary>
+    public string? AfterRestore { get; init; }
+
     /// <param name="entries">From the catalog.</param>
     /// <param name="which">
     /// latest or a time: the last backup and its increments up to then. An increment's id: its backup and the increments up to it. A backup's id:
@@ -22,6 +25,13 @@ public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntr
     public static RestorePoint Choose(IReadOnlyList<CatalogEntry> entries, string which, string vaultName, bool useIncrements)
     {
         ArgumentNullException.ThrowIfNull(entries);
+        var point = Find(entries, which, vaultName, useIncrements);
+        var newest = entries.Where(e => e.Manifest is not null && e.Environment == point.Backup.Environment && e.Id.Database == point.Backup.Id.Database).MaxBy(e => e.Id.Time);
+        return point with { AfterRestore = newest?.Manifest!.AfterRestore };
+    }
+
+    private static RestorePoint Find(IReadOnlyList<CatalogEntry> entries, string which, string vaultName, bool useIncrements)
+    {
         var chosen = BackupSelector.Choose(entries, which, vaultName);
         if (chosen.Id.IsIncrement) return UpTo(chosen, entries, useIncrements);
         if (BackupId.TryParse(which, out _) || chosen.Manifest is not { } basis) return new RestorePoint(chosen, []);

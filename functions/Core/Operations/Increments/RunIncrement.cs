@@ -141,6 +141,7 @@ public sealed class RunIncrement(MachineEnvironment machine, TimeProvider clock,
             Findings = _findings,
             ExpiresAt = expiresAt,
             Lock = request.Promise(expiresAt),
+            AfterRestore = Path.GetFileName(request.Database.AfterRestore),
             RestoreByHand = IncrementSql.ByHand(increment, facts, prefix, artifacts),
             ManifestSha256 = "",
         };

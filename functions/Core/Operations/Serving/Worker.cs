@@ -72,6 +72,7 @@ internal sealed class Worker(ServiceSettings settings, MachineEnvironment machin
             Vault = settings.Vault,
             Backup = await LatestAsync(database.Name, cancel),
             Checks = database.Checks,
+            AfterRestore = database.AfterRestore,
             IgnoreExtensions = settings.Policy.Drill?.IgnoreExtensions ?? [],
             Rto = settings.Policy.Objectives?.Rto,
             Jobs = database.Jobs,
