@@ -141,7 +141,7 @@ public sealed class PolicyReaderTests
         Assert.Equal(
             [
                 "environment (line 1): is required and missing → add environment: write letters, digits, dot, dash or underscore, beginning with a letter or digit, at most 63",
-                "databases[0].sched (line 4): is not a key of the policy → remove it, or write checks, criticalTables, fingerprint, jobs, name, protected, provider, runner, schedule, schemas, secret, shardAbove or url",
+                "databases[0].sched (line 4): is not a key of the policy → remove it, or write afterRestore, checks, criticalTables, fingerprint, jobs, name, protected, provider, runner, schedule, schemas, secret, shardAbove or url",
                 "databases[0].schedule (line 5): \"0 25 * * *\": hour 25 is not in 0-23 → write five fields in UTC (minute hour day month weekday), for example \"0 2 * * *\"",
                 "databases[0].jobs (line 7): \"99\" is too large → write a whole number from 1 to 32",
                 "databases[0].jobs (line 8): is here twice; the first is on line 7 → remove one of the two",
