@@ -60,6 +60,19 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
     }
 
     [Fact]
+    public async Task Corruption_does_not_bring_an_erased_customer_back()
+    {
+        var good = Only(); // from before anybody was erased, and before the policy had a file
+        await File.WriteAllTextAsync(Path.Combine(_folder, "erasures.sql"), "DELETE FROM bookings WHERE customer = 7; DELETE FROM customers WHERE id = 7", Cancel);
+        var policy = WritePolicy(", afterRestore: erasures.sql");
+        await BashAsync("psql \"$DATABASE_URL\" -q -f erasures.sql; backup run --policy policy.yaml");
+        await Database.SqlAsync(_source.Url, "UPDATE bookings SET note = 'garbage'");
+        var output = await PageAsync("corruption.md", ("GOOD", good), ("ERASURES", $"--policy {policy}"));
+        Assert.Contains("erasures.sql was applied: 2 statements, 31 rows changed", output, StringComparison.Ordinal);
+        Assert.Equal((99L, 0L), (await Database.ScalarAsync<long>(_source.Url, "SELECT count(*) FROM customers"), await Database.ScalarAsync<long>(_source.Url, "SELECT count(*) FROM bookings WHERE customer = 7 OR note = 'garbage'")));
+    }
+
+    [Fact]
     public async Task Provider_lost_ends_with_an_equal_database_elsewhere_that_is_backed_up_again()
     {
         await PageAsync("provider-lost.md");
@@ -188,10 +201,10 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
     /// <summary>The id of the one backup that there is.</summary>
     private string Only() => Path.GetFileName(Path.GetDirectoryName(Directory.GetFiles(_folder, "manifest.json", SearchOption.AllDirectories).Single()))!;
 
-    private string WritePolicy()
+    private string WritePolicy(string more = "")
     {
         var path = Path.Combine(_folder, "policy.yaml");
-        File.WriteAllText(path, $"project: p\nenvironment: local\nvault: vault\ndatabases: [{{ name: {_source.Name}, url: \"${{DATABASE_URL}}\" }}]\n");
+        File.WriteAllText(path, $"project: p\nenvironment: local\nvault: vault\ndatabases: [{{ name: {_source.Name}, url: \"${{DATABASE_URL}}\"{more} }}]\n");
         return path;
     }
 

@@ -25,7 +25,7 @@ public sealed record AfterRestore
     /// <param name="policy">The database's own policy; null: none is given, or it does not know the database.</param>
     /// <param name="named">The path that was given by hand, or null. It goes before the policy's.</param>
     /// <param name="without">Somebody wants the database as it was.</param>
-    /// <param name="remembered">What the newest manifest of the database says that its policy named.</param>
+    /// <param name="remembered">What a manifest of the database says that its policy named.</param>
     /// <exception cref="BackupException">usage: the two contradict each other, or the policy's file is not known here.</exception>
     public static AfterRestore Decide(DatabasePolicy? policy, string? named, bool without, string? remembered)
     {
@@ -34,7 +34,7 @@ public sealed record AfterRestore
         if (without) return (policy is null ? remembered : System.IO.Path.GetFileName(policy.AfterRestore)) is { } name ? new AfterRestore(null, name) : None;
         if ((named ?? policy?.AfterRestore) is { } path) return Run(path);
         if (policy is not null || remembered is null) return None;
-        throw new BackupException(ErrorCode.UsageWrong, $"the policy of this database has {remembered} run after every restore, and neither that policy nor the file is given",
+        throw new BackupException(ErrorCode.UsageWrong, $"a backup of this database was made under a policy that has {remembered} run after every restore, and neither that policy nor the file is given",
             "Add --policy FILE or --stack NAME, or --after-restore FILE; to restore it as it was, with whoever has been erased since: --without-erasures.");
     }
 

@@ -12,7 +12,10 @@ public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntr
     /// </summary>
     public CatalogEntry? Newer { get; init; }
 
-    /// <summary>What the newest manifest of this database says that its policy has run after a restore: older ones do not know of it yet. See <see cref="Manifest.AfterRestore"/>.</summary>
+    /// <summary>
+    /// What the newest manifest of this database that names such a file says is run after a restore, whichever backup is chosen: older ones do not know of it yet, and runs without the
+    /// policy never. See <see cref="Manifest.AfterRestore"/>.
+    /// </summary>
     public string? AfterRestore { get; init; }
 
     /// <param name="entries">From the catalog.</param>
@@ -26,8 +29,8 @@ public sealed record RestorePoint(CatalogEntry Backup, IReadOnlyList<CatalogEntr
     {
         ArgumentNullException.ThrowIfNull(entries);
         var point = Find(entries, which, vaultName, useIncrements);
-        var newest = entries.Where(e => e.Manifest is not null && e.Environment == point.Backup.Environment && e.Id.Database == point.Backup.Id.Database).MaxBy(e => e.Id.Time);
-        return point with { AfterRestore = newest?.Manifest!.AfterRestore };
+        var naming = entries.Where(e => e.Manifest?.AfterRestore is not null && e.Environment == point.Backup.Environment && e.Id.Database == point.Backup.Id.Database).MaxBy(e => e.Id.Time);
+        return point with { AfterRestore = naming?.Manifest!.AfterRestore };
     }
 
     private static RestorePoint Find(IReadOnlyList<CatalogEntry> entries, string which, string vaultName, bool useIncrements)
