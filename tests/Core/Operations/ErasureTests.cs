@@ -83,12 +83,11 @@ public sealed class ErasureTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await using var live = await postgres.CreateDatabaseAsync("live", "template0");
         await Database.SqlAsync(live.Url, "CREATE TABLE broken (v int)");
-        var before = await _lab.DatabasesAsync();
         var e = await Assert.ThrowsAsync<BackupException>(() => RestoreAsync(live.Url, "DELETE FROM visits WHERE person = 42;\n\nDELETE\nFROM persons WHERE id = 42;", RestoreMode.Replace));
         Assert.Equal(ErrorCode.RestoreFailed, e.Code);
         Assert.Equal("erasures.sql failed at line 4 (DELETE): relation \"persons\" does not exist (SQLSTATE 42P01); nothing of it was applied", e.Message);
         Assert.Contains("--without-erasures", e.NextStep, StringComparison.Ordinal);
-        Assert.Equal(before, await _lab.DatabasesAsync());
+        Assert.Equal([live.Name], await OfAsync(live.Name));
         Assert.Equal(0L, await CountAsync(live.Url, "broken"));
         Assert.DoesNotContain((await new EvidenceTrail(_lab.Vault, "test", "db").ReadAsync(Cancel)).Items, x => x.Entry!.Verb == "restore");
     }
@@ -122,7 +121,6 @@ public sealed class ErasureTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task A_file_that_is_not_run_is_refused_before_anything_is_fetched_or_made()
     {
         var url = await _lab.NewUrlAsync();
-        var before = await _lab.DatabasesAsync();
         var steps = new List<string>();
         foreach (var sql in (string[])["DELETE FROM visits;\n\\! touch /tmp/owned", "COPY people TO '/tmp/people'", "COMMIT; DELETE FROM people"])
         {
@@ -131,7 +129,7 @@ public sealed class ErasureTests(PostgresFixture postgres) : IAsyncLifetime
         }
 
         Assert.Empty(steps);
-        Assert.Equal(before, await _lab.DatabasesAsync());
+        Assert.Empty(await OfAsync(NameOf(url)));
         Assert.False(File.Exists("/tmp/owned") || File.Exists("/tmp/people"));
     }
 
@@ -157,7 +155,6 @@ public sealed class ErasureTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task A_statement_that_takes_long_is_stopped_and_the_half_made_database_is_gone()
     {
         var url = await _lab.NewUrlAsync();
-        var before = await _lab.DatabasesAsync();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         var watch = System.Diagnostics.Stopwatch.StartNew();
         var restoring = RestoreAsync(url, "DELETE FROM visits WHERE person = 42; SELECT pg_sleep(300)", cancel: stop.Token);
@@ -166,7 +163,7 @@ public sealed class ErasureTests(PostgresFixture postgres) : IAsyncLifetime
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => restoring);
         Assert.InRange(watch.Elapsed.TotalSeconds, 0, 120);
         Assert.Equal(0L, await SleepersAsync());
-        Assert.Equal(before, await _lab.DatabasesAsync());
+        Assert.Empty(await OfAsync(NameOf(url)));
     }
 
     [Fact]
@@ -244,6 +241,11 @@ public sealed class ErasureTests(PostgresFixture postgres) : IAsyncLifetime
         };
         return await new RestoreBackup(_lab.Machine, _lab.Clock, postgres.Installations, progress).ExecuteAsync(change is null ? request : change(request), cancel ?? Cancel);
     }
+
+    private static string NameOf(string url) => new Npgsql.NpgsqlConnectionStringBuilder(Database.ConnectionString(url)).Database!;
+
+    /// <summary>The database of this name, and what a restore makes beside it.</summary>
+    private async Task<IEnumerable<string>> OfAsync(string name) => (await _lab.DatabasesAsync()).Where(d => d == name || d.StartsWith(name + "_", StringComparison.Ordinal));
 
     private static Task<long> CountAsync(string url, string from) => Database.ScalarAsync<long>(url, $"SELECT count(*) FROM {from}");
 
