@@ -16,9 +16,9 @@ internal static class MadeUp
 
     /// <returns>The key prefix of the backup.</returns>
     public static async Task<string> BackupAsync(IVault vault, DateTimeOffset at, Tier tier = Tier.Daily, int[]? sizes = null, LockPromise? @lock = null, string attempt = "0a1b2c3d",
-        string database = Database)
+        string database = Database, string? baseId = null)
     {
-        var id = BackupId.Create(database, at);
+        var id = BackupId.Create(database, at) with { IsIncrement = baseId is not null };
         var prefix = VaultKeys.BackupPrefix(Environment, tier, id);
         var artifacts = new List<Artifact>();
         foreach (var (size, i) in (sizes ?? [700, 0]).Select((s, i) => (s, i)))
@@ -43,6 +43,7 @@ internal static class MadeUp
             Artifacts = artifacts,
             Totals = _golden.Totals with { StoredBytes = artifacts.Sum(a => a.StoredBytes) },
             Lock = @lock,
+            Increment = baseId is null ? null : new IncrementFacts(baseId, 1, []),
         };
         await new BackupCatalog(vault).PublishAsync(prefix, manifest, @lock is null ? null : new RetainUntil(@lock.Mode, @lock.Until), CancellationToken.None);
         if (@lock is not null) await PutAsync(vault, prefix + VaultKeys.LockedName, JsonSerializer.SerializeToUtf8Bytes(new LockedFact(@lock.Mode, @lock.Until, at, artifacts.Count), ManifestJson.Context.LockedFact), ObjectState.Committed);
