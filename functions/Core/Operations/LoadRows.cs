@@ -27,9 +27,8 @@ internal sealed class LoadRows(
     private async Task LoadAllAsync(LoadQueue queue, CancellationToken cancel)
     {
         await using var loader = await RowLoader.OpenAsync(request.LoadAs is { } user ? target with { User = user } : target, SessionSettings.Loading(serverMajor), cancel);
-        while (true)
+        while (queue.Next() is { } load)
         {
-            if (queue.Next() is not { } load) return;
             try
             {
                 await LoadAsync(loader, load, load.Freeze, cancel);
@@ -70,9 +69,7 @@ internal sealed class LoadRows(
             // COPY would take half a chunk, and half a last line, for a whole one.
             await loader.CopyAsync(chunk.LoadInto!, RestoreByHand.CopySql(chunk, encoding, freeze), tapped, () =>
             {
-                if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
-                if (meter.Rows != chunk.Rows || meter.Bytes != chunk.RawBytes || meter.EndsInMidLine)
-                    throw ArtifactReader.Damaged($"{chunk.Key} holds {meter.Rows} rows in {meter.Bytes} bytes, the manifest says {chunk.Rows} in {chunk.RawBytes}");
+                if (reader.Difference(meter) is { } difference) throw ArtifactReader.Damaged(difference);
             }, cancel);
         }
         catch (BackupException e) when (e.Code == ErrorCode.ToolFailed || e.Code == ErrorCode.RestoreFailed)
