@@ -13,18 +13,18 @@ internal sealed class LoadRows(
     /// <returns>One worker per session; they share the loads.</returns>
     public IEnumerable<Func<Task>> Workers(IReadOnlyList<Artifact> chunks, CancellationToken cancel)
     {
-        var queue = new LoadQueue(RowLoad.Plan(chunks, request.Jobs));
+        var queue = new RowLoads(RowLoad.Plan(chunks, request.Jobs));
         return Enumerable.Repeat(() => WorkAsync(queue, cancel), Math.Min(request.Jobs, queue.Count));
     }
 
-    private async Task WorkAsync(LoadQueue queue, CancellationToken cancel)
+    private async Task WorkAsync(RowLoads queue, CancellationToken cancel)
     {
         await LoadAllAsync(queue, cancel);
         // A session without rows to load makes keys meanwhile, as `pg_restore -j` does; the rest is made when all rows are in.
         while (queue.NextFull() is { } table) await keys(table);
     }
 
-    private async Task LoadAllAsync(LoadQueue queue, CancellationToken cancel)
+    private async Task LoadAllAsync(RowLoads queue, CancellationToken cancel)
     {
         await using var loader = await RowLoader.OpenAsync(request.LoadAs is { } user ? target with { User = user } : target, SessionSettings.Loading(serverMajor), cancel);
         while (queue.Next() is { } load)

@@ -26,7 +26,7 @@ public sealed record RowLoad(IReadOnlyList<Artifact> Chunks, bool Freeze)
 }
 
 /// <summary>What is to be loaded, and which tables have all of their rows already.</summary>
-public sealed class LoadQueue(IReadOnlyList<RowLoad> loads)
+public sealed class RowLoads(IReadOnlyList<RowLoad> loads)
 {
     private readonly Lock _lock = new();
     private readonly Queue<RowLoad> _waiting = new(loads);

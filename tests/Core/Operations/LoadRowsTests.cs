@@ -46,7 +46,7 @@ public sealed class LoadRowsTests(PostgresFixture postgres)
     [Fact]
     public void A_table_is_full_when_its_last_load_is_in_and_of_use_while_others_are_not()
     {
-        var queue = new LoadQueue(RowLoad.Plan([Chunk("a", 1, 60), Chunk("a", 2, 60), Chunk("b", 1, 20), Chunk("c", 1, 5)], 4));
+        var queue = new RowLoads(RowLoad.Plan([Chunk("a", 1, 60), Chunk("a", 2, 60), Chunk("b", 1, 20), Chunk("c", 1, 5)], 4));
         var loads = Enumerable.Range(0, queue.Count).Select(_ => queue.Next()!).ToLookup(l => l.Chunks[0].LoadInto!.Name);
         Assert.Null(queue.Next());
         queue.Loaded(loads["a"].First());
