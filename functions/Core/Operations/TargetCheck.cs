@@ -91,7 +91,7 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
         if (members.Count > 0)
         {
             var schemas = members.Select(m => m.Schema).Distinct().ToList();
-            throw Refused($"{request.Target} has objects in {string.Join(", ", schemas)}: {string.Join(", ", members.Take(10).Select(m => $"{m.Kind} {m.Sql}"))}{(members.Count > 10 ? $" and {members.Count - 10} more" : "")}",
+            throw Refused($"{request.Target} has objects in {string.Join(", ", schemas)}: {string.Join(", ", members.Take(10).Select(m => $"{m.Kind} {m.Sql.Replace("pg_catalog.", "", StringComparison.Ordinal)}"))}{(members.Count > 10 ? $" and {members.Count - 10} more" : "")}",
                 $"If nobody needs them, drop them; then run it again. Or leave out {string.Join(" ", schemas.Select(s => $"--schema {RestoreByHand.Shell(s)}"))}, or restore into a new project.");
         }
 

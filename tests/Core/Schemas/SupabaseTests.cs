@@ -1,6 +1,10 @@
+using Backup.Core.Catalog;
 using Backup.Core.Machine;
 using Backup.Core.Model;
 using Backup.Core.Operations;
+using Backup.Core.Operations.Increments;
+using Backup.Core.Policies;
+using Backup.Core.Tests.Increments;
 using Backup.Core.Tests.Operations;
 using Backup.Tests.Support;
 
@@ -161,6 +165,37 @@ public sealed class SupabaseTests(PostgresFixture postgres, SupabaseServer serve
         var refused = await Assert.ThrowsAsync<BackupException>(() => _lab.RestoreAsync(server.Url(_target), RestoreMode.Replace, r => r with { Schemas = _own }));
         Assert.Equal(ErrorCode.TargetRefused, refused.Code);
         Assert.Contains("cannot be swapped", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_source_itself_is_no_target_for_single_schemas_either()
+    {
+        await Database.SqlAsync(server.Url(_source), "DROP SCHEMA billing CASCADE");
+        var refused = await Assert.ThrowsAsync<BackupException>(() => _lab.RestoreAsync(server.Url(_source), RestoreMode.Empty, r => r with { Schemas = ["billing"] }));
+        Assert.Equal(ErrorCode.TargetRefused, refused.Code);
+        Assert.EndsWith("To restore into it after all: --allow-protected.", refused.NextStep, StringComparison.Ordinal);
+        var report = await _lab.RestoreAsync(server.Url(_source), RestoreMode.Empty, r => r with { Schemas = ["billing"], AllowProtected = true });
+        Assert.Equal((1, 20L), (report.Tables, report.Rows));
+        Assert.Equal(1L, await Database.ScalarAsync<long>(server.Url(_source), "SELECT count(*) FROM pg_constraint WHERE conname = 'invoices_profile_fkey' AND convalidated"));
+    }
+
+    [Fact]
+    public async Task Increments_of_a_chosen_schema_are_applied()
+    {
+        DatabasePolicy Critical(DatabasePolicy d) => d with { CriticalTables = [IncrementScene.Critical("public.notes")] };
+        await _lab.RunAsync(server.Url(_source), Critical);
+        await Database.SqlAsync(server.Url(_source), "UPDATE public.notes SET body = 'changed' WHERE n = 5; INSERT INTO public.notes (owner, body) SELECT id, 'new' FROM public.profiles LIMIT 3");
+        var made = await new RunIncrement(_lab.Machine, _lab.Clock).ExecuteAsync(_lab.Request(server.Url(_source), Critical) with { Kind = BackupKind.Incremental }, TestContext.Current.CancellationToken);
+        Assert.Equal(IncrementOutcome.Committed, made.Outcome);
+        var all = await new BackupCatalog(_lab.Vault).ListAsync("test", null, TestContext.Current.CancellationToken);
+        var increment = all.Single(e => e.Manifest!.Increment is not null);
+        var report = await _lab.RestoreAsync(server.Url(_target), RestoreMode.Empty, r => r with
+        {
+            Backup = all.Single(e => e.Id.ToString() == increment.Manifest!.Increment!.Base), Increments = [increment], Schemas = _own, RowsOf = _logins,
+        });
+        Assert.Equal("public.notes", $"{Assert.Single(report.Increments).Table}");
+        Assert.Equal((3003L, 1L, 0L), (await ScalarAsync<long>("SELECT count(*) FROM public.notes"), await ScalarAsync<long>("SELECT count(*) FROM public.notes WHERE body = 'changed'"),
+            await ScalarAsync<long>("SELECT count(*) FROM pg_constraint WHERE NOT convalidated")));
     }
 
     private Task<RestoreReport> RestoreAsync(IReadOnlyList<string> schemas, IReadOnlyList<string> rowsOf) =>
