@@ -24,7 +24,14 @@ public sealed record ArchiveObject(ArchiveEntry Entry, string Kind, string? Sche
     public int Id => Entry.DumpId;
 
     /// <summary>For people.</summary>
-    public override string ToString() => $"{Kind.ToLowerInvariant()} {(Schema is null ? "" : $"{Schema}.")}{Name}";
+    public override string ToString() => Kind switch
+    {
+        "CAST" or "TRANSFORM" or "USER MAPPING" => Name,
+        "DEFAULT ACL" => $"{Name} of {Owner}",
+        "ACL" => $"rights of {Name}",
+        "COMMENT" => $"comment of {Name}",
+        _ => $"{Kind.ToLowerInvariant()} {(Schema is null ? "" : $"{Schema}.")}{Name}",
+    };
 
     /// <param name="entries">The archive's list.</param>
     /// <param name="schemas">Every schema that the archive may name.</param>

@@ -91,7 +91,7 @@ public sealed class RowsOfTests(PostgresFixture postgres, SupabaseServer server)
         Assert.Equal("postgres", await Database.ScalarAsync<string>(server.AdminUrl(_target), "SELECT pg_get_userbyid(relowner)::text FROM pg_class WHERE oid = 'public.legacy'::regclass"));
         var left = Finding("schema.leftOut", _target);
         Assert.Contains("policy storage.objects public read", left, StringComparison.Ordinal);
-        Assert.Contains("cast CAST (public.plan AS integer)", left, StringComparison.Ordinal);
+        Assert.Contains(" CAST (public.plan AS integer)", left, StringComparison.Ordinal);
         Assert.Contains("extension hstore", left, StringComparison.Ordinal);
         Assert.DoesNotContain("citext", left, StringComparison.Ordinal);
         Assert.DoesNotContain("pgrst_ddl_watch", left, StringComparison.Ordinal);

@@ -18,18 +18,21 @@ internal sealed class CopyText(Stream script) : ReadOnlyStream
     private int _skip;
     private bool _ended;
 
-    /// <summary>Null when the script has no rows. The statement without its semicolon.</summary>
-    public async Task<string?> StatementAsync(CancellationToken cancel)
+    /// <summary>The statement without its semicolon; what is read from then on are the rows.</summary>
+    public async Task<string> StatementAsync(CancellationToken cancel)
     {
+        string? statement = null;
         while (await LineAsync(cancel) is { } line)
         {
-            if (!line.StartsWith("COPY ", StringComparison.Ordinal) || !line.EndsWith(" FROM stdin;", StringComparison.Ordinal)) continue;
+            // A name may hold newlines, and the statement then has several lines.
+            statement = statement is not null ? $"{statement}\n{line}" : line.StartsWith("COPY ", StringComparison.Ordinal) ? line : null;
+            if (statement?.EndsWith(" FROM stdin;", StringComparison.Ordinal) != true) continue;
             _start--; // the newline stays: what ends the rows begins with one
             _skip = 1;
-            return line[..^1];
+            return statement[..^1];
         }
 
-        return null;
+        throw Cut();
     }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -57,12 +60,14 @@ internal sealed class CopyText(Stream script) : ReadOnlyStream
             }
             else if (!await FillAsync(cancellationToken))
             {
-                throw new BackupException(ErrorCode.ToolFailed, "pg_restore ended in the middle of rows", "Run the restore again; if it happens twice, verify the backup.");
+                throw Cut();
             }
         }
 
         return 0;
     }
+
+    private static BackupException Cut() => new(ErrorCode.ToolFailed, "pg_restore printed rows without their beginning or end", "Run the restore again; if it happens twice, verify the backup.");
 
     private async Task<string?> LineAsync(CancellationToken cancel)
     {

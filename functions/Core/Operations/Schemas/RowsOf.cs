@@ -74,7 +74,7 @@ internal sealed class RowsOf(RestoreRequest request, Manifest manifest)
     {
         await using var process = await archive.StartRowsAsync(entry, cancel);
         await using var rows = new CopyText(new ToolOutput(process));
-        if (await rows.StatementAsync(cancel) is not { } sql) return;
+        var sql = await rows.StatementAsync(cancel);
         await loader.CopyAsync(table, $"{sql} WITH (ENCODING {TableName.Literal(manifest.Snapshot.Encoding)})", rows, () => { }, cancel);
     }
 
@@ -160,8 +160,9 @@ internal sealed class RowsOf(RestoreRequest request, Manifest manifest)
     private static async Task<Dictionary<string, bool>?> ColumnsAsync(NpgsqlConnection session, TableName table, CancellationToken cancel)
     {
         var columns = await new SchemaTarget(session).RowsAsync("""
-            SELECT a.attname::text, a.attgenerated <> '' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
-            WHERE c.relkind IN ('r', 'p') AND n.nspname = (@a::text[])[1] AND c.relname = (@b::text[])[1] AND a.attnum > 0 AND NOT a.attisdropped
+            SELECT coalesce(a.attname::text, ''), coalesce(a.attgenerated <> '', false) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                   LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            WHERE c.relkind IN ('r', 'p') AND n.nspname = (@a::text[])[1] AND c.relname = (@b::text[])[1]
             """, r => (r.GetString(0), r.GetBoolean(1)), cancel, [table.Schema], [table.Name]);
         return columns.Count == 0 ? null : columns.ToDictionary(c => c.Item1, c => c.Item2, StringComparer.Ordinal);
     }

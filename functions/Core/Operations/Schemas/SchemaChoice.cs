@@ -65,8 +65,8 @@ internal sealed class SchemaChoice
     public IReadOnlyList<ArchiveObject> Needs(ArchiveObject one) =>
         [.. _needs.GetValueOrDefault(one.Id, []).Select(id => _byId.GetValueOrDefault(id)).OfType<ArchiveObject>()];
 
-    /// <summary>A schema itself lies in none, nor do its rights and its comment.</summary>
-    public static string? SchemaOf(ArchiveObject o) => o.Schema ?? (o.Kind == "SCHEMA" ? o.Name : IsOnSchema(o) ? o.Name["SCHEMA ".Length..] : null);
+    /// <summary>A schema itself lies in none, nor do its rights and its comment, which have its name as SQL.</summary>
+    public static string? SchemaOf(ArchiveObject o) => o.Schema ?? (o.Kind == "SCHEMA" ? o.Name : IsOnSchema(o) ? TableName.Parse($".{o.Name["SCHEMA ".Length..]}").Name : null);
 
     /// <summary>Rights, comment or label of a schema.</summary>
     public static bool IsOnSchema(ArchiveObject o) =>
