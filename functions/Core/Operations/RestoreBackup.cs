@@ -143,8 +143,8 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         }
         catch
         {
-            if (end is not null && !target.Made && await end.UndoAsync() is { } remains)
-                progress?.Report(new Progress($"warning: the restore has made objects that are still there; remove them before the next one: {remains}") { IsStep = true });
+            if (end is not null && !target.Made && await end.UndoAsync() is { Count: > 0 } remains)
+                progress?.Report(new Progress($"warning: still there of this restore, and in the way of the next: {string.Join("; ", remains)}") { IsStep = true });
             if (await target.AbandonAsync() is { } left)
                 progress?.Report(new Progress($"warning: the half-filled database is still there; when the server answers: {left}") { IsStep = true });
             throw;

@@ -25,10 +25,12 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
             case RestoreMode.Replace when request.IsPartial:
                 throw Refused("single schemas cannot be swapped: functions, policies and extensions of the others would go on using the old ones",
                     "Leave --clean out and empty the schemas first, or restore into a new project or database.");
+            case RestoreMode.Replace when exists && !request.AllowProtected && request.Target.Database == "postgres" && (await NamesAsync("SELECT rolname::text FROM pg_roles", cancel)).Contains("supabase_admin"):
+                throw Refused($"Supabase's own services work in {request.Target}, and would go on in the old one", $"Leave --clean out. {OwnSchemas()}");
             case RestoreMode.Create when request.RowsOf.Count > 0:
                 throw Refused($"a new database has no tables for the rows of {string.Join(", ", request.RowsOf)}", "Leave --rows-of out and restore the schema of these tables too (--schema).");
             case RestoreMode.Empty when !request.IsPartial && await UserObjectsAsync(cancel) is > 0 and var count:
-                throw Refused($"{request.Target} is not empty: it holds {count} schemas, tables, views, sequences, functions, types or large objects", NotEmpty());
+                throw Refused($"{request.Target} is not empty: it holds {count} schemas, tables, views, sequences, functions, types or large objects", await NotEmptyAsync(cancel));
             case RestoreMode.Empty when server.Encoding != Manifest.Snapshot.Encoding:
                 throw Unfit($"{request.Target} has the encoding {server.Encoding}, the backup {Manifest.Snapshot.Encoding}", "Use --create: the new database gets the right encoding.");
             case RestoreMode.Create or RestoreMode.Replace when !server.CanCreateDatabase:
@@ -77,12 +79,17 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
             throw Refused($"the policy protects {target}", "Restore into another database. To overwrite it after all: --allow-protected.");
     }
 
-    /// <summary>At a provider the database is never empty: the command that leaves the provider's schemas alone, to be pasted.</summary>
-    private string NotEmpty()
+    /// <summary>At a provider no database is ever empty: the words that leave the provider's schemas alone, to be pasted, when those of the team are free.</summary>
+    private async Task<string> NotEmptyAsync(CancellationToken cancel)
     {
-        var words = string.Join(" ", UserSchemas.Own(Manifest).Select(s => $"--schema {RestoreByHand.Shell(s)}"));
+        var isFree = (await new SchemaTarget(session).MembersAsync(UserSchemas.Own(Manifest), cancel)).Count == 0;
+        return $"{(isFree ? OwnSchemas() + " Or give" : "Give")} an empty database, add --create with a new name, or replace it with --clean (it is kept under another name).";
+    }
+
+    private string OwnSchemas()
+    {
         var rows = Manifest.Fingerprints.Any(f => f.Table == UserSchemas.Logins) ? $" (with logins: --rows-of {UserSchemas.Logins} --rows-of auth.identities)" : "";
-        return $"To put the team's own schemas beside what is there, add: {words}{rows}. Or give an empty database, add --create with a new name, or replace it with --clean (it is kept under another name).";
+        return $"To put the team's own schemas beside what is there, add: {string.Join(" ", UserSchemas.Own(Manifest).Select(s => $"--schema {RestoreByHand.Shell(s)}"))}{rows}.";
     }
 
     private async Task CheckSchemasAsync(CancellationToken cancel)

@@ -122,7 +122,7 @@ public sealed class RowsOfTests(PostgresFixture postgres, SupabaseServer server)
         RestoreRequest Old(RestoreRequest r) =>
             r with { Backup = r.Backup with { Manifest = r.Backup.Manifest! with { Snapshot = r.Backup.Manifest.Snapshot with { Schemas = null } } }, Schemas = ["public", "private", "billing"] };
         var report = await _lab.RestoreAsync(server.Url(_target), RestoreMode.Empty, Old);
-        Assert.Equal(0, report.LeftOut.Count);
+        Assert.Empty(report.LeftOut);
         Assert.Equal(3000L, await CountAsync("public.notes"));
     }
 

@@ -97,6 +97,12 @@ public sealed class SupabaseTests(PostgresFixture postgres, SupabaseServer serve
         var refused = await Assert.ThrowsAsync<BackupException>(() => _lab.RestoreAsync(server.Url(_target), RestoreMode.Empty));
         Assert.Equal(ErrorCode.TargetRefused, refused.Code);
         Assert.Contains("add: --schema billing --schema private --schema public (with logins: --rows-of auth.users --rows-of auth.identities).", refused.NextStep, StringComparison.Ordinal);
+        // Not when that would be refused too.
+        await Database.SqlAsync(server.Url(_target), "CREATE TABLE public.there (a int)");
+        refused = await Assert.ThrowsAsync<BackupException>(() => _lab.RestoreAsync(server.Url(_target), RestoreMode.Empty));
+        Assert.DoesNotContain("--schema", refused.NextStep, StringComparison.Ordinal);
+        refused = await Assert.ThrowsAsync<BackupException>(() => _lab.RestoreAsync(server.Url("postgres"), RestoreMode.Replace));
+        Assert.Contains("Supabase's own services work in", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -12,12 +12,14 @@ namespace Backup.Core.Operations.Schemas;
 internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, RowsOf rows, ConnectionTarget target, ServerFacts server)
 {
     private readonly List<Finding> _findings = [];
+    private bool _isFilled;
 
     public IReadOnlyList<Finding> Findings => _findings;
 
     public async Task FinishAsync(ArchiveRestore archive, RestorePlan plan, Toolbox tools, Action<int> count, CancellationToken cancel)
     {
         await rows.LoadAsync(archive, await archive.ListAsync(cancel), target, server.Major, tools, count, cancel);
+        _isFilled = request.RowsOf.Count > 0;
         await using (var loader = await RowLoader.OpenAsync(target, SessionSettings.Loading(server.Major), cancel))
         {
             var made = new List<ForeignKey>();
@@ -29,11 +31,21 @@ internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, R
         foreach (var one in schemas.Attached) await AttachAsync(archive, one, cancel);
     }
 
-    /// <summary>After a failure: removes what the restore has made in the chosen schemas, by the names that the archive has. They were empty before.</summary>
-    /// <returns>Null, or what is left to be removed.</returns>
-    public async Task<string?> UndoAsync()
+    /// <summary>
+    /// After a failure: removes what the restore has made in the chosen schemas, by the names that the archive has. They were empty before. Rows in others' tables
+    /// stay: by now somebody may have added theirs.
+    /// </summary>
+    /// <returns>What is still there.</returns>
+    public async Task<IReadOnlyList<string>> UndoAsync()
     {
-        if (request.Schemas.Count == 0) return null;
+        var remains = new List<string>();
+        if (_isFilled) remains.Add($"the rows of {string.Join(", ", request.RowsOf)} (leave out --rows-of, or delete them)");
+        if (request.Schemas.Count > 0 && await TryEmptyAsync() is { } reason) remains.Add($"everything in {string.Join(", ", request.Schemas.Select(TableName.Quote))} ({reason})");
+        return remains;
+    }
+
+    private async Task<string?> TryEmptyAsync()
+    {
         try
         {
             await using var session = await SchemaTarget.OpenAsync(target, CancellationToken.None);
@@ -51,7 +63,7 @@ internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, R
         }
         catch (Exception e) when (e is NpgsqlException or BackupException)
         {
-            return $"everything in {string.Join(", ", request.Schemas.Select(TableName.Quote))} ({e.Message})";
+            return e.Message;
         }
     }
 
