@@ -25,7 +25,7 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
             case RestoreMode.Replace when request.IsPartial:
                 throw Refused("single schemas cannot be swapped: functions, policies and extensions of the others would go on using the old ones",
                     "Leave --clean out and empty the schemas first, or restore into a new project or database.");
-            case RestoreMode.Replace when exists && !request.AllowProtected && request.Target.Database == "postgres" && (await NamesAsync("SELECT rolname::text FROM pg_roles", cancel)).Contains("supabase_admin"):
+            case RestoreMode.Replace when exists && !request.AllowProtected && await IsSupabasesAsync(cancel):
                 throw Refused($"Supabase's own services work in {request.Target}, and would go on in the old one", $"Leave --clean out. {OwnSchemas()}");
             case RestoreMode.Create when request.RowsOf.Count > 0:
                 throw Refused($"a new database has no tables for the rows of {string.Join(", ", request.RowsOf)}", "Leave --rows-of out and restore the schema of these tables too (--schema).");
@@ -83,8 +83,13 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
     private async Task<string> NotEmptyAsync(CancellationToken cancel)
     {
         var isFree = (await new SchemaTarget(session).MembersAsync(UserSchemas.Own(Manifest), cancel)).Count == 0;
-        return $"{(isFree ? OwnSchemas() + " Or give" : "Give")} an empty database, add --create with a new name, or replace it with --clean (it is kept under another name).";
+        var clean = await IsSupabasesAsync(cancel) ? "" : ", or replace it with --clean (it is kept under another name)";
+        return $"{(isFree ? OwnSchemas() + " Or give" : "Give")} an empty database{(clean.Length == 0 ? " or" : ",")} add --create with a new name{clean}.";
     }
+
+    /// <summary>The database in which Supabase's services keep their own.</summary>
+    private async Task<bool> IsSupabasesAsync(CancellationToken cancel) =>
+        request.Target.Database == "postgres" && (await NamesAsync("SELECT rolname::text FROM pg_roles", cancel)).Contains("supabase_admin");
 
     private string OwnSchemas()
     {

@@ -68,6 +68,14 @@ public sealed class SupabaseTests(PostgresFixture postgres, SupabaseServer serve
     }
 
     [Fact]
+    public async Task Left_out_grants_are_no_secret_where_the_target_gives_its_own()
+    {
+        var report = await _lab.RestoreAsync(server.Url(_target), RestoreMode.Empty, r => r with { Schemas = _own, RowsOf = _logins, NoOwner = true });
+        Assert.Contains(report.Findings, f => f.Sentence.EndsWith("give rights on everything that is made to anon, authenticated, service_role", StringComparison.Ordinal));
+        Assert.True(await ScalarAsync<bool>("SELECT has_table_privilege('anon', 'public.secrets', 'SELECT')"));
+    }
+
+    [Fact]
     public async Task Nothing_of_another_schema_is_touched()
     {
         var before = await DumpAsync(_target, null);
@@ -103,6 +111,7 @@ public sealed class SupabaseTests(PostgresFixture postgres, SupabaseServer serve
         Assert.DoesNotContain("--schema", refused.NextStep, StringComparison.Ordinal);
         refused = await Assert.ThrowsAsync<BackupException>(() => _lab.RestoreAsync(server.Url("postgres"), RestoreMode.Replace));
         Assert.Contains("Supabase's own services work in", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(ErrorCode.TargetRefused, refused.Code);
     }
 
     [Fact]

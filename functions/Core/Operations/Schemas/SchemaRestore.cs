@@ -77,6 +77,13 @@ internal sealed record SchemaRestore
                 "If the owner matters, change it afterwards as an administrator: ALTER … OWNER TO."));
         }
 
+        if (request.NoOwner && !isNew && await target.FavouredAsync(request.Schemas, cancel) is { Count: > 0 } favoured)
+        {
+            findings.Add(FindingCode.SchemaLeftOut.On(request.Target.Database,
+                $"with --no-owner the grants of the backup are left out, and the target's default privileges give rights on everything that is made to {string.Join(", ", favoured)}",
+                "Leave --no-owner out, so that everybody has the rights of the original; or look at \\dp before the application is let in."));
+        }
+
         var attached = choice.Attached.Where(a => a.Kind is not ("TRIGGER" or "POLICY") || missing.Contains(a.Id)).Where(_ => !isNew).ToList();
         var rest = choice.Rest.Where(o => missing.Contains(o.Id) && (o.Schema is null || !isNew)).Concat(isNew ? choice.Attached : [])
             .Concat(choice.Inside.Where(o => IsLeftOut(o) && o.Kind is "ACL" or "COMMENT")).Select(o => $"{o}").ToList();

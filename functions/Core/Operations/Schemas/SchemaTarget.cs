@@ -54,6 +54,12 @@ internal sealed class SchemaTarget(NpgsqlConnection session)
         $"SELECT rolname::text, pg_has_role(oid, '{(session.PostgreSqlVersion.Major >= 16 ? "SET" : "MEMBER")}') FROM pg_roles", r => (r.GetString(0), r.GetBoolean(1)), cancel))
         .ToDictionary(r => r.Item1, r => r.Item2, StringComparer.Ordinal);
 
+    /// <summary>To whom default privileges give rights on what this role makes in these schemas.</summary>
+    public Task<List<string>> FavouredAsync(IReadOnlyList<string> schemas, CancellationToken cancel) => RowsAsync("""
+        SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(a.grantee)::text END FROM pg_default_acl d, aclexplode(d.defaclacl) a
+        WHERE d.defaclrole = current_user::regrole AND a.grantee <> d.defaclrole AND (d.defaclnamespace = 0 OR d.defaclnamespace IN (SELECT oid FROM pg_namespace WHERE nspname = ANY (@a))) ORDER BY 1
+        """, r => r.GetString(0), cancel, schemas);
+
     /// <summary>Those that are not there. Of a kind that cannot be looked up: there, for what is needed; not there, for what hangs loose.</summary>
     public async Task<IReadOnlySet<int>> MissingAsync(IReadOnlyList<ArchiveObject> objects, CancellationToken cancel)
     {
