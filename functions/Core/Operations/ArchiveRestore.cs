@@ -22,6 +22,8 @@ public sealed partial class ArchiveRestore(
 {
     private const string Rights = "rights";
 
+    private int _lists;
+
     public async Task<IReadOnlyList<ArchiveEntry>> ListAsync(CancellationToken cancel) =>
         ArchiveContents.Parse(await ToolProcess.CheckAsync(Command(["-l", archive]), null, cancel));
 
@@ -44,7 +46,7 @@ public sealed partial class ArchiveRestore(
         string? section, IReadOnlyCollection<ArchiveEntry> entries, int jobs, CancellationToken cancel, string? user = null, bool unowned = false)
     {
         if (entries.Count == 0) return;
-        var list = Path.Combine(workFolder, $"{section ?? Rights}.list");
+        var list = Path.Combine(workFolder, $"{section ?? Rights}-{Interlocked.Increment(ref _lists)}.list");
         await File.WriteAllLinesAsync(list, entries.Select(e => e.Line), cancel);
         var command = Command(
         [

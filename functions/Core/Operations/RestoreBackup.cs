@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Backup.Core.Catalog;
 using Backup.Core.Machine;
@@ -98,7 +99,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
                 foreach (var (turn, unowned) in schemas?.Turns(plan.PreData) ?? [(plan.PreData, false)]) await restore.SectionAsync("pre-data", turn, 1, cancel, unowned: unowned);
             });
             plan = await plan.WithoutMissingAsync(manifest, request, target.Working, cancel);
-            await StepAsync("data", () => LoadAsync(request, manifest, target, restore, plan.Data, chunks, cancel));
+            await StepAsync("data", async () => plan = await LoadAsync(request, manifest, target, restore, plan, chunks, cancel));
             var expected = manifest;
             if (request.Increments.Count > 0) await StepAsync("increments", async () => expected = await increments.ApplyAsync(cancel));
             await StepAsync("indexes", async () =>
@@ -190,14 +191,22 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
     }
 
-    private async Task LoadAsync(
-        RestoreRequest request, Manifest manifest, RestoreTarget target, ArchiveRestore restore,
-        IReadOnlyList<ArchiveEntry> data, IReadOnlyList<Artifact> chunks, CancellationToken cancel)
+    /// <returns>The plan without what has been made on the way: keys of large tables, while others were still being loaded.</returns>
+    private async Task<RestorePlan> LoadAsync(
+        RestoreRequest request, Manifest manifest, RestoreTarget target, ArchiveRestore restore, RestorePlan plan, IReadOnlyList<Artifact> chunks, CancellationToken cancel)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var counter = new ProgressCounter(progress, chunks.Sum(c => c.RawBytes), "loading");
-        var rows = new LoadRows(request, target.Working, target.Server.Major, manifest.Snapshot.Encoding, _tools, Count, counter);
-        await FirstFailure.WhenAllAsync([() => restore.SectionAsync("data", data, 1, stop.Token, request.LoadAs), .. rows.Workers(chunks, stop.Token)], stop, () => null, cancel);
+        var made = new ConcurrentBag<ArchiveEntry>();
+        var rows = new LoadRows(request, target.Working, target.Server.Major, manifest.Snapshot.Encoding, _tools, Count, counter, async table =>
+        {
+            // What increments write may contradict a key until they have all been applied.
+            var keys = request.Increments.Count > 0 ? [] : plan.KeysOf(table);
+            await restore.SectionAsync("post-data", keys, 1, stop.Token);
+            foreach (var key in keys) made.Add(key);
+        });
+        await FirstFailure.WhenAllAsync([() => restore.SectionAsync("data", plan.Data, 1, stop.Token, request.LoadAs), .. rows.Workers(chunks, stop.Token)], stop, () => null, cancel);
+        return plan with { PostData = [.. plan.PostData.Except(made)] };
     }
 
     private void Warn(Finding finding) => progress?.Report(new Progress($"warning: {finding.Sentence} → {finding.NextStep}") { IsStep = true });

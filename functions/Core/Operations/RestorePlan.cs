@@ -39,6 +39,23 @@ internal sealed record RestorePlan
     /// <summary>Comments on keys that exist now: one on a missing key is an error.</summary>
     public IEnumerable<ArchiveEntry> CommentsOn(IReadOnlyList<ForeignKey> made) => LateComments.Where(c => made.Any(k => k.IsCommented(c)));
 
+    /// <summary>
+    /// Primary keys, unique and exclusion constraints of a table, which can be made as soon as it has its rows, each with the comment behind it: pg_restore
+    /// counts a comment to the section of what stands before it. Names are not exact in the list: at worst one of another table comes too, and waits for that table's rows.
+    /// </summary>
+    public IReadOnlyList<ArchiveEntry> KeysOf(TableName table)
+    {
+        var keys = new List<ArchiveEntry>();
+        var isKey = false;
+        foreach (var entry in PostData)
+        {
+            isKey = Is(entry, $"CONSTRAINT {table.Schema} {table.Name}") || (isKey && Is(entry, "COMMENT"));
+            if (isKey) keys.Add(entry);
+        }
+
+        return keys;
+    }
+
     /// <param name="restore">The archive.</param>
     /// <param name="chosen">Tables whose rows are wanted.</param>
     /// <param name="incremented">Quoted names of tables that increments bring forward.</param>

@@ -67,32 +67,24 @@ internal static class MadeUp
 }
 
 /// <summary>A process that is killed after so many steps: every stored object and every marked key is one.</summary>
-internal sealed class DyingVault(IVault inner, int steps) : IVault
+internal sealed class DyingVault(IVault inner, int steps) : PassingVault(inner)
 {
     private int _left = steps;
 
-    public string Name => inner.Name;
-
-    public Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel)
+    public override Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel)
     {
         Step();
-        return inner.PutAsync(key, content, state, retain, cancel);
+        return base.PutAsync(key, content, state, retain, cancel);
     }
 
-    public async Task MarkAsync(IReadOnlyCollection<string> keys, ObjectState state, CancellationToken cancel)
+    public override async Task MarkAsync(IReadOnlyCollection<string> keys, ObjectState state, CancellationToken cancel)
     {
         foreach (var key in keys)
         {
             Step();
-            await inner.MarkAsync([key], state, cancel);
+            await base.MarkAsync([key], state, cancel);
         }
     }
-
-    public Task<Stream> OpenAsync(string key, long offset, CancellationToken cancel) => inner.OpenAsync(key, offset, cancel);
-    public IAsyncEnumerable<VaultObject> ListAsync(string prefix, CancellationToken cancel) => inner.ListAsync(prefix, cancel);
-    public Task RetainAsync(IReadOnlyCollection<string> keys, RetainUntil retain, CancellationToken cancel) => inner.RetainAsync(keys, retain, cancel);
-    public Task<IAsyncDisposable> ClaimAsync(IReadOnlyCollection<string> prefixes, CancellationToken cancel) => inner.ClaimAsync(prefixes, cancel);
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private void Step()
     {
