@@ -75,9 +75,23 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
     [Fact]
     public async Task Provider_lost_ends_with_an_equal_database_elsewhere_that_is_backed_up_again()
     {
-        await PageAsync("provider-lost.md");
+        await BashAsync(Commands(FirstPart("provider-lost.md")));
         Assert.Equal([], await DatabaseComparison.CompareAsync((await postgres.InstallationAsync()).Tool("pg_dump"), _source.Url, _restored));
         Assert.Equal(2, Directory.GetFiles(_folder, "manifest.json", SearchOption.AllDirectories).Length);
+    }
+
+    [Fact]
+    public async Task A_lost_Supabase_project_ends_with_a_fresh_one_that_has_schemas_and_logins()
+    {
+        await using var server = new SupabaseServer(postgres);
+        await server.InitializeAsync();
+        var (old, fresh) = (await server.CreateUsedProjectAsync(), await server.CreateProjectAsync());
+        (string, string)[] places = [("VAULT", Path.Combine(_folder, "supabase")), ("DATABASE_URL", server.Url(old)), ("NEW_PROJECT_URL", server.Url(fresh))];
+        await BashAsync("""backup run --source '${DATABASE_URL}' --vault "$VAULT" """, places);
+        var output = await BashAsync(Commands(Page("provider-lost.md")[FirstPart("provider-lost.md").Length..]), places);
+        Assert.Contains("restored schemas public, private, billing and rows of auth.users, auth.identities, storage.buckets, storage.objects of ", output, StringComparison.Ordinal);
+        Assert.Equal([], await DatabaseComparison.CompareAsync((await postgres.InstallationAsync()).Tool("pg_dump"), server.AdminUrl(old), server.AdminUrl(fresh),
+            new ComparisonOptions { ExceptTables = ["auth.refresh_tokens"] }) is var all ? all.Where(d => !d.Contains("auth.refresh_tokens_id_seq", StringComparison.Ordinal)) : []);
     }
 
     [Fact]
@@ -208,8 +222,14 @@ public sealed partial class RunbookTests(PostgresFixture postgres) : IAsyncLifet
         return path;
     }
 
-    private async Task<string> PageAsync(string page, params (string Name, string Value)[] variables) =>
-        await BashAsync(string.Join('\n', Block().Matches(await File.ReadAllTextAsync(Path.Combine(Pages, page), Cancel)).Select(m => m.Groups[1].Value)), variables);
+    private Task<string> PageAsync(string page, params (string Name, string Value)[] variables) => BashAsync(Commands(Page(page)), variables);
+
+    private static string Page(string page) => File.ReadAllText(Path.Combine(Pages, page));
+
+    /// <summary>Up to a second heading of the first rank: what follows is for another place.</summary>
+    private static string FirstPart(string page) => Page(page)[..Page(page).IndexOf("\n# ", StringComparison.Ordinal)];
+
+    private static string Commands(string text) => string.Join('\n', Block().Matches(text).Select(m => m.Groups[1].Value));
 
     /// <returns>Standard output.</returns>
     private async Task<string> BashAsync(string commands, params (string Name, string Value)[] variables)

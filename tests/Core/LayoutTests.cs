@@ -91,7 +91,7 @@ public sealed partial class LayoutTests
         var page = File.ReadAllText(Path.Combine(_root, "docs/FORMAT.md"));
         Type[] stored =
         [
-            typeof(Manifest), typeof(Deployment), typeof(Totals), typeof(SourceFacts), typeof(SnapshotFacts), typeof(ExtensionFact), typeof(SequenceFact), typeof(LargeObjectFact), typeof(MaterializedViewFact),
+            typeof(Manifest), typeof(Deployment), typeof(Totals), typeof(SourceFacts), typeof(SnapshotFacts), typeof(ExtensionFact), typeof(SequenceFact), typeof(LargeObjectFact), typeof(MaterializedViewFact), typeof(SchemaFact),
             typeof(ToolVersions), typeof(Artifact), typeof(TableFingerprint), typeof(LockPromise), typeof(LockedFact), typeof(IncrementFacts), typeof(IncrementTable), typeof(PartitionFact),
             typeof(Finding), typeof(Tombstone), typeof(TombstonePlan), typeof(Evidence), typeof(VerifyResult), typeof(DrillReport), typeof(BackupFacts), typeof(DrillSeconds), typeof(RtoResult),
             typeof(IncrementedTable), typeof(TableComparison), typeof(SequenceComparison), typeof(ViewComparison), typeof(ConstraintFacts), typeof(CheckResult), typeof(AfterRestoreResult), typeof(NotProven), typeof(DrillMachine),

@@ -81,6 +81,9 @@ public static class Database
     public static Task LoadTortureAsync(string url, int bigRows = 125_000) =>
         SqlAsync(url, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"SET backup.big_rows = {bigRows};\n{Resource("torture.sql")}"));
 
+    /// <summary>Runs one of the files of Sql.</summary>
+    public static Task LoadAsync(string url, string file) => SqlAsync(url, Resource(file));
+
     private static string Resource(string name)
     {
         using var reader = new StreamReader(typeof(Database).Assembly.GetManifestResourceStream(name)!);

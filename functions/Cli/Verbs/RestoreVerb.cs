@@ -27,6 +27,8 @@ public static class RestoreVerb
         var create = new Option<bool>("--create") { Description = "Make the target database; it must not exist." };
         var clean = new Option<bool>("--clean") { Description = "Replace the target: restore beside it, compare, swap by rename, keep the old one." };
         var tables = new Option<string[]>("--table") { Description = "Only the rows of this table; may be repeated. The whole schema comes with it.", HelpName = "T" };
+        var schemas = new Option<string[]>("--schema") { Description = "Only this schema, also into a database that holds others (a fresh Supabase project); may be repeated.", HelpName = "S" };
+        var rowsOf = new Option<string[]>("--rows-of") { Description = "The rows of this table into the empty one that the target has already (auth.users); may be repeated.", HelpName = "T" };
         var jobs = new Option<int>("--jobs") { Description = "Connections that load side by side (1 to 32).", HelpName = "N", DefaultValueFactory = _ => 2 };
         var noOwner = new Option<bool>("--no-owner") { Description = "Leave owners and grants out." };
         var allow = new Option<bool>("--allow-protected") { Description = "Allow a target that the policy protects, or that is the source itself." };
@@ -39,7 +41,7 @@ public static class RestoreVerb
         var thawDays = new Option<int>("--thaw-days") { Description = "How long the thawed copies stay.", HelpName = "N", DefaultValueFactory = _ => 7 };
         var command = new Command("restore", "Restore a backup.")
         {
-            which, target, create, clean, tables, jobs, noOwner, allow, compare, noIncrements, afterRestore, withoutErasures, thaw, thawDays, o.Vault, o.Stack, o.Policy, o.Environment, o.Database, o.Output,
+            which, target, create, clean, tables, schemas, rowsOf, jobs, noOwner, allow, compare, noIncrements, afterRestore, withoutErasures, thaw, thawDays, o.Vault, o.Stack, o.Policy, o.Environment, o.Database, o.Output,
         };
         command.SetAction(async (parsed, cancel) =>
         {
@@ -49,6 +51,8 @@ public static class RestoreVerb
             if (parsed.GetValue(thaw)) return await ThawAsync(context, vault, point, parsed.GetValue(thawDays), o.WantsJson(parsed), cancel);
             if (parsed.GetValue(create) && parsed.GetValue(clean))
                 throw new BackupException(ErrorCode.UsageWrong, "--create and --clean exclude each other", "Give --create for a new database, --clean to replace one.");
+            if (parsed.GetValue(tables) is { Length: > 0 } && (parsed.GetValue(schemas) is { Length: > 0 } || parsed.GetValue(rowsOf) is { Length: > 0 }))
+                throw new BackupException(ErrorCode.UsageWrong, "--table excludes --schema and --rows-of", "Give --table for the whole schema with the rows of some tables, --schema for some schemas with all their rows.");
             if (parsed.GetValue(jobs) is < 1 or > 32)
                 throw new BackupException(ErrorCode.UsageWrong, $"--jobs is {parsed.GetValue(jobs)}", "Give a number from 1 to 32.");
             var text = parsed.GetValue(target)
@@ -61,6 +65,8 @@ public static class RestoreVerb
                 Target = place.Connect(text, "--target"),
                 Mode = parsed.GetValue(create) ? RestoreMode.Create : parsed.GetValue(clean) ? RestoreMode.Replace : RestoreMode.Empty,
                 Tables = parsed.GetValue(tables) ?? [],
+                Schemas = [.. (parsed.GetValue(schemas) ?? []).Distinct()],
+                RowsOf = parsed.GetValue(rowsOf) ?? [],
                 Jobs = parsed.GetValue(jobs),
                 Protected = place.Protected(),
                 AllowProtected = parsed.GetValue(allow),
@@ -116,10 +122,18 @@ public static class RestoreVerb
         foreach (var finding in r.Findings) terminal.Note($"{Words.Of(finding.Severity)}: {finding.Sentence} → {finding.NextStep}");
         foreach (var key in r.LeftOut) terminal.Note($"left out, because the table that it points to was not restored: foreign key {key}");
         terminal.Line(string.Create(CultureInfo.InvariantCulture,
-            $"restored {r.Id} into {r.Target}: {r.Rows:N0} rows of {r.Tables} tables, compared by {Words.Of(r.Compared!.Value)}, {r.Steps.Sum(s => s.Seconds):0.0} s ({string.Join(", ", r.Steps.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Step} {s.Seconds:0.0}")))})"));
+            $"restored {What(r)}{r.Id} into {r.Target}: {r.Rows:N0} rows of {r.Tables} tables, compared by {Words.Of(r.Compared!.Value)}, {r.Steps.Sum(s => s.Seconds):0.0} s ({string.Join(", ", r.Steps.Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Step} {s.Seconds:0.0}")))})"));
         if (r.Increments.Count > 0) terminal.Line($"it holds {Holds(r)}");
         if (r.AfterRestore is { } after) terminal.Line($"{after}");
         if (r.KeptAs is not null) terminal.Line($"the database that was there before is kept as {r.KeptAs}; when nobody needs it: DROP DATABASE {TableName.Quote(r.KeptAs)}");
+    }
+
+    private static string What(RestoreReport r)
+    {
+        var parts = new List<string>();
+        if (r.Schemas.Count > 0) parts.Add($"{(r.Schemas.Count == 1 ? "schema" : "schemas")} {string.Join(", ", r.Schemas)}");
+        if (r.RowsOf.Count > 0) parts.Add($"rows of {string.Join(", ", r.RowsOf)}");
+        return parts.Count == 0 ? "" : $"{string.Join(" and ", parts)} of ";
     }
 
     /// <summary>Which table is from when; a restore that mixes times must say so.</summary>

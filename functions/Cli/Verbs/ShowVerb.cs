@@ -125,6 +125,7 @@ public static class ShowVerb
         }
 
         Field("size", $"{Bytes.Text(m.Totals.RawBytes)} raw, {Bytes.Text(m.Totals.StoredBytes)} stored, {string.Join(" + ", m.Artifacts[0].Filters)}");
+        Field("schemas", s.Schemas is { } schemas ? string.Join(", ", schemas.Select(x => x.Name)) : null);
         Field("extensions", string.Join(", ", s.Extensions.Select(e => $"{e.Name} {e.Version}")));
         Field("roles", string.Join(", ", s.Roles));
         Field("expires", m.ExpiresAt is { } e ? UtcText.Seconds(e) : "never by itself");

@@ -84,6 +84,9 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode SettingsSecret = Run("settings.secret", Severity.Warning, NoticeRoute.None, "a setting of the database looks like a secret and is left out");
     public static readonly FindingCode DatabaseSetting = Run("database.setting", Severity.Warning, NoticeRoute.None, "a setting of the database could not be restored");
     public static readonly FindingCode TargetEventTriggers = Run("target.eventTriggers", Severity.Warning, NoticeRoute.None, "the restore target has event triggers, which run with every statement");
+    public static readonly FindingCode SchemaLeftOut = Run("schema.leftOut", Severity.Warning, NoticeRoute.None, "a restore of schemas left out what belongs to none of them or is not its role's to make");
+    public static readonly FindingCode SchemaOwner = Run("schema.owner", Severity.Warning, NoticeRoute.None, "restored objects belong to the restoring role, which may not give them to their owner");
+    public static readonly FindingCode SchemaForeignKey = Run("schema.foreignKey", Severity.Warning, NoticeRoute.None, "a foreign key to a table of another schema does not hold or could not be made");
     public static readonly FindingCode ErasuresSkipped = Run("erasures.skipped", Severity.Warning, NoticeRoute.None, "a restore was made without the erasures of its policy");
     public static readonly FindingCode QuestionFailed = Run("check.failed", Severity.Critical, NoticeRoute.None, "a drill's restored data answered a check of the policy wrongly");
     public static readonly FindingCode QuestionNotRun = Run("check.notRun", Severity.Warning, NoticeRoute.None, "a check of the policy could not be asked");
@@ -133,7 +136,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
         VaultUnreachable, BackupNone, BackupOld, BackupMissed, BackupUnreadable, BackupIncomplete, BackupHidden, BackupFuture, BackupUnexpected, DatabaseUnknown,
         SizeLearning, SizeDeviation, TableShrunk, TableVanished, TableAppeared, VerifyFailed, DrillFailed, DrillInconclusive, DrillOverdue, ProofNone,
         LockMissing, LockRepaired, LockExpiring, ObjectHidden, ObjectOverwritten, ExpiryUnexplained, ObjectOrphaned, ObjectUnknown, IncrementLate, IncrementBroken, CopyBehind, CopyUnreachable, NoticeUnconfirmed,
-        BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers, ErasuresSkipped,
+        BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers, SchemaLeftOut, SchemaOwner, SchemaForeignKey, ErasuresSkipped,
         QuestionFailed, QuestionNotRun, IncrementFull, IncrementWatermark, IncrementDeletes, IncrementNoTable, IncrementForeignKey, IncrementNewer, IncrementPartition, IncrementColumns,
         PruneNotRemoved, ToolNewer,
         CheckRpo, CheckRto, CheckMaxAge, CheckLambda, CheckDrillDisk, CheckEgress, CheckErasure, CheckNotify, CheckNoDrill,

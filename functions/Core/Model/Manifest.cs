@@ -119,7 +119,13 @@ public sealed record SnapshotFacts
 
     /// <summary>Null in manifests of programs that did not look.</summary>
     public IReadOnlyList<MaterializedViewFact>? MaterializedViews { get; init; }
+
+    /// <summary>Every schema that is in the backup. Null in manifests of programs that did not look.</summary>
+    public IReadOnlyList<SchemaFact>? Schemas { get; init; }
 }
+
+/// <summary>A schema of the source; on a managed database the owner tells the provider's from the team's.</summary>
+public sealed record SchemaFact(string Name, string Owner);
 
 /// <summary>All large objects together; see docs/FORMAT.md.</summary>
 /// <param name="Hash">32 hex digits; null when they were only counted.</param>

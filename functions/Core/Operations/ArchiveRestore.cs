@@ -22,8 +22,21 @@ public sealed partial class ArchiveRestore(
 {
     private const string Rights = "rights";
 
+    private int _lists;
+
     public async Task<IReadOnlyList<ArchiveEntry>> ListAsync(CancellationToken cancel) =>
         ArchiveContents.Parse(await ToolProcess.CheckAsync(Command(["-l", archive]), null, cancel));
+
+    /// <summary>By dump id, the dump ids that an entry needs.</summary>
+    public async Task<IReadOnlyDictionary<int, IReadOnlyList<int>>> DependenciesAsync(CancellationToken cancel) =>
+        ArchiveContents.ParseDependencies(await ToolProcess.CheckAsync(Command(["-l", "-v", archive]), null, cancel));
+
+    /// <summary>The statements that make these entries, as a script.</summary>
+    public async Task<string> ScriptAsync(IReadOnlyCollection<ArchiveEntry> entries, CancellationToken cancel) =>
+        entries.Count == 0 ? "" : await ToolProcess.CheckAsync(await ScriptCommandAsync(entries, cancel), null, cancel);
+
+    /// <summary>A program that prints the rows of one table as a script with COPY.</summary>
+    public async Task<ToolProcess> StartRowsAsync(ArchiveEntry entry, CancellationToken cancel) => ToolProcess.Start(await ScriptCommandAsync([entry], cancel));
 
     /// <summary>pre-data, data or post-data, only the given entries.</summary>
     /// <param name="section">Null for rights: pg_restore counts them to the section of whatever stands before them in its list.</param>
@@ -33,7 +46,7 @@ public sealed partial class ArchiveRestore(
         string? section, IReadOnlyCollection<ArchiveEntry> entries, int jobs, CancellationToken cancel, string? user = null, bool unowned = false)
     {
         if (entries.Count == 0) return;
-        var list = Path.Combine(workFolder, $"{section ?? Rights}.list");
+        var list = Path.Combine(workFolder, $"{section ?? Rights}-{Interlocked.Increment(ref _lists)}.list");
         await File.WriteAllLinesAsync(list, entries.Select(e => e.Line), cancel);
         var command = Command(
         [
@@ -53,17 +66,21 @@ public sealed partial class ArchiveRestore(
     public async Task<IReadOnlyList<ForeignKey>> ForeignKeysAsync(IReadOnlyList<ArchiveEntry> entries, CancellationToken cancel)
     {
         var keys = new List<ForeignKey>();
-        var list = Path.Combine(workFolder, "foreign-key.list");
         foreach (var entry in entries.Where(e => e.Description.StartsWith("FK CONSTRAINT ", StringComparison.Ordinal)))
         {
-            await File.WriteAllTextAsync(list, entry.Line + "\n", cancel);
-            var sql = await ToolProcess.CheckAsync(Command([$"--use-list={list}", "--file=-", archive]), null, cancel);
-            var match = ForeignKeySql().Match(sql);
+            var match = ForeignKeySql().Match(await ScriptAsync([entry], cancel));
             if (!match.Success) continue;
             keys.Add(new ForeignKey(entry, Canonical(match.Groups[1].Value), Canonical(match.Groups[3].Value), match.Groups[2].Value, match.Value));
         }
 
         return keys;
+    }
+
+    private async Task<ToolCommand> ScriptCommandAsync(IEnumerable<ArchiveEntry> entries, CancellationToken cancel)
+    {
+        var list = Path.Combine(workFolder, "script.list");
+        await File.WriteAllLinesAsync(list, entries.Select(e => e.Line), cancel);
+        return Command([$"--use-list={list}", "--file=-", archive]);
     }
 
     private ToolCommand Command(IReadOnlyList<string> arguments, string? user = null) => new()

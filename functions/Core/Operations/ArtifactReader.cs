@@ -34,10 +34,16 @@ public sealed class ArtifactReader : ReadOnlyStream
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
         _stages[^1].ReadAsync(buffer, cancellationToken);
 
-    /// <summary>After the end: null when size and SHA-256 are the manifest's, else what is different.</summary>
-    public string? Difference() => _stored.Bytes != _artifact.StoredBytes
-        ? $"{_artifact.Key} has {_stored.Bytes} bytes, the manifest says {_artifact.StoredBytes}"
-        : _stored.Sha256 != _artifact.Sha256 ? $"{_artifact.Key} has SHA-256 {_stored.Sha256}, the manifest says {_artifact.Sha256}" : null;
+    /// <summary>After the end: null when the stored bytes, and the raw ones that a meter has seen, are the manifest's, else what is different.</summary>
+    public string? Difference(RowMeter? raw = null)
+    {
+        if (_stored.Bytes != _artifact.StoredBytes) return $"{_artifact.Key} has {_stored.Bytes} bytes, the manifest says {_artifact.StoredBytes}";
+        if (_stored.Sha256 != _artifact.Sha256) return $"{_artifact.Key} has SHA-256 {_stored.Sha256}, the manifest says {_artifact.Sha256}";
+        if (raw is null) return null;
+        if (_artifact.Rows is { } rows && (raw.Rows != rows || raw.Bytes != _artifact.RawBytes || raw.EndsInMidLine))
+            return $"{_artifact.Key} holds {raw.Rows} rows in {raw.Bytes} bytes, the manifest says {rows} in {_artifact.RawBytes}";
+        return raw.Bytes != _artifact.RawBytes ? $"{_artifact.Key} unpacks to {raw.Bytes} bytes, the manifest says {_artifact.RawBytes}" : null;
+    }
 
     /// <summary>
     /// Reads the stored bytes alone: what is different, or null. For after a failure, since a program that meets a flipped bit can only guess what

@@ -33,11 +33,11 @@ public sealed class DatabaseComparer(ConnectionTarget target, Manifest manifest,
         await FirstFailure.WhenAllAsync([.. Enumerable.Range(0, Math.Max(1, jobs)).Select(_ => (Func<Task>)(() => WorkAsync(queue, tables, compared, stop.Token)))],
             stop, () => null, cancel);
         var result = new ComparisonResult { Tables = [.. compared.OrderBy(t => t.Table, TableName.Order)] };
-        return !chosen.IsAll ? result : result with
+        return result with
         {
-            Sequences = Sequences(await SnapshotReader.SequencesAsync(first, restored, cancel)),
-            LargeObjects = await LargeObjectsAsync(first, cancel),
-            MaterializedViews = await ViewsAsync(first, cancel),
+            Sequences = Sequences(await SnapshotReader.SequencesAsync(first, [.. restored.Where(t => chosen.HasAllOf(t.Name.Schema))], cancel), chosen),
+            LargeObjects = chosen.IsAll ? await LargeObjectsAsync(first, cancel) : null,
+            MaterializedViews = await ViewsAsync(first, chosen, cancel),
         };
     }
 
@@ -89,10 +89,10 @@ public sealed class DatabaseComparer(ConnectionTarget target, Manifest manifest,
         };
     }
 
-    private List<SequenceComparison> Sequences(IReadOnlyList<SequenceFact> restored)
+    private List<SequenceComparison> Sequences(IReadOnlyList<SequenceFact> restored, TableChoice chosen)
     {
         var byName = restored.ToDictionary(s => s.Sequence);
-        return [.. manifest.Snapshot.Sequences.Select(s => Compare(s, byName.GetValueOrDefault(s.Sequence)))];
+        return [.. manifest.Snapshot.Sequences.Where(s => chosen.HasAllOf(s.Sequence.Schema)).Select(s => Compare(s, byName.GetValueOrDefault(s.Sequence)))];
     }
 
     private static SequenceComparison Compare(SequenceFact expected, SequenceFact? actual)
@@ -118,9 +118,10 @@ public sealed class DatabaseComparer(ConnectionTarget target, Manifest manifest,
             : actual.Hash is not null && actual.Hash != expected.Hash ? $"the large objects have other content: fingerprint {actual.Hash}, the manifest says {expected.Hash}" : null);
     }
 
-    private async Task<IReadOnlyList<ViewComparison>> ViewsAsync(Npgsql.NpgsqlConnection session, CancellationToken cancel)
+    private async Task<IReadOnlyList<ViewComparison>> ViewsAsync(Npgsql.NpgsqlConnection session, TableChoice chosen, CancellationToken cancel)
     {
-        if (manifest.Snapshot.MaterializedViews is not { Count: > 0 } expected) return [];
+        var expected = (manifest.Snapshot.MaterializedViews ?? []).Where(v => chosen.HasAllOf(v.View.Schema)).ToList();
+        if (expected.Count == 0) return [];
         await using var transaction = await session.BeginTransactionAsync(cancel);
         var byName = (await MaterializedViews.ReadAsync(session, [], counting: true, cancel)).ToDictionary(v => v.View);
         return [.. expected.Select(e => byName.TryGetValue(e.View, out var actual)

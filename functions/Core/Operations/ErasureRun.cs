@@ -54,7 +54,7 @@ internal static class ErasureRun
     private static BackupException Failed(SqlFile file, string place, PostgresException e) => new(
         e.SqlState == PostgresErrorCodes.InsufficientPrivilege ? ErrorCode.TargetUnfit : ErrorCode.RestoreFailed,
         $"{file.Name} failed at {place}: {Why(e)} (SQLSTATE {e.SqlState}); nothing of it was applied",
-        "Mend the file and try it with `backup drill`; then restore again, or, with whoever was erased since the backup, with --without-erasures.");
+        "Mend the file, or give one for what is restored here (--after-restore FILE), and try it with `backup drill`; to restore with whoever was erased since the backup: --without-erasures.");
 
     /// <summary>The server's own words where they can only be names; else what the code means.</summary>
     private static string Why(PostgresException e) => e.SqlState switch

@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Backup.Core.Catalog;
 using Backup.Core.Machine;
 using Backup.Core.Model;
 using Backup.Core.Operations.Increments;
+using Backup.Core.Operations.Schemas;
 using Backup.Core.Policies;
 using Backup.Core.Postgres;
 using Backup.Core.Storage;
@@ -35,7 +37,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             if (request.Record)
             {
                 await Trail.RecordAsync(machine, clock, progress, request.Vault, request.Backup.Environment, request.Backup.Id.Database, "restore",
-                    [report.Id, .. request.Increments.Select(i => i.Id.ToString())], "restored", $"into {report.Target}{(report.Compared is { } how ? $", compared by {Words.Of(how)}" : "")}{(report.AfterRestore is { } after ? $"; {after}" : "")}");
+                    [report.Id, .. request.Increments.Select(i => i.Id.ToString())], "restored", $"into {report.Target}{(report.Schemas.Count > 0 ? $", schemas {string.Join(", ", report.Schemas)}" : "")}{(report.RowsOf.Count > 0 ? $", rows of {string.Join(", ", report.RowsOf)}" : "")}{(report.Compared is { } how ? $", compared by {Words.Of(how)}" : "")}{(report.AfterRestore is { } after ? $"; {after}" : "")}");
             }
 
             return report;
@@ -60,34 +62,51 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
     private async Task<RestoreReport> RestoreAsync(RestoreRequest request, CancellationToken cancel)
     {
         var manifest = request.Backup.Manifest ?? throw ArtifactReader.Damaged(request.Backup.Problem!);
-        var chosen = TableChoice.Choose(manifest, request.Tables);
+        var chosen = TableChoice.Of(manifest, request);
+        var rowsOf = new RowsOf(request, manifest);
         var chunks = manifest.Artifacts.Where(a => a.Role == ArtifactRole.Chunk && chosen.Includes(a)).ToList();
+        var others = manifest.Artifacts.Where(a => a.Role == ArtifactRole.Chunk && rowsOf.Choice.Includes(a));
         var basis = manifest.Artifacts.Single(a => a.Role == ArtifactRole.Base);
         var erasures = request.AfterRestore.Read();
         await using var target = await RestoreTarget.OpenAsync(request, cancel);
         await StepAsync("check", async () =>
         {
-            await CheckStoredAsync(request, [(request.Backup, [basis, .. chunks]), .. request.Increments.Select(i => (i, i.Manifest!.Artifacts))], cancel);
+            await CheckStoredAsync(request, [(request.Backup, [basis, .. chunks, .. others]), .. request.Increments.Select(i => (i, i.Manifest!.Artifacts))], cancel);
             await target.CheckAsync(_findings, cancel);
-            foreach (var finding in _findings) progress?.Report(new Progress($"warning: {finding.Sentence} → {finding.NextStep}") { IsStep = true });
+            foreach (var finding in _findings) Warn(finding);
         });
         var postgres = await installations.ForMajorAsync(Math.Max(manifest.Snapshot.ServerMajor, target.Server.Major), cancel);
         using var work = WorkFolder.Create(machine);
+        SchemaEnd? end = null;
         try
         {
             var archive = Path.Combine(work.Folder, "base.dump");
             await StepAsync("fetch", () => FetchAsync(request, basis, archive, cancel));
+            var known = _findings.Count;
+            var schemas = !request.IsPartial ? null
+                : await target.PrepareAsync(new ArchiveRestore(archive, postgres, machine, request.Target, target.Server.Major, request, work.Folder), _findings, cancel);
+            if (schemas is not null)
+            {
+                foreach (var finding in _findings.Skip(known)) Warn(finding);
+                chosen = chosen.Without(schemas.OfExtensions);
+            }
+
             await target.MakeAsync(clock.GetUtcNow(), cancel);
+            if (schemas is not null) end = new SchemaEnd(request, schemas, rowsOf, target.Working, target.Server);
             var restore = new ArchiveRestore(archive, postgres, machine, target.Working, target.Server.Major, request, work.Folder);
             var increments = new ApplyIncrements(request, target.Working, target.Server, _tools, chosen, Count);
-            var plan = await RestorePlan.MakeAsync(restore, chosen, increments.Sql, request, target.Server.IsSuperuser, cancel);
-            await StepAsync("schema", () => restore.SectionAsync("pre-data", plan.PreData, 1, cancel));
+            var plan = await RestorePlan.MakeAsync(restore, chosen, increments.Sql, request, target.Server.IsSuperuser, schemas, cancel);
+            await StepAsync("schema", async () =>
+            {
+                foreach (var (turn, unowned) in schemas?.Turns(plan.PreData) ?? [(plan.PreData, false)]) await restore.SectionAsync("pre-data", turn, 1, cancel, unowned: unowned);
+            });
             plan = await plan.WithoutMissingAsync(manifest, request, target.Working, cancel);
-            await StepAsync("data", () => LoadAsync(request, manifest, target, restore, plan.Data, chunks, cancel));
+            await StepAsync("data", async () => plan = await LoadAsync(request, manifest, target, restore, plan, chunks, cancel));
             var expected = manifest;
             if (request.Increments.Count > 0) await StepAsync("increments", async () => expected = await increments.ApplyAsync(cancel));
             await StepAsync("indexes", async () =>
             {
+                if (schemas is not null && !request.NoOwner) await SchemaRights.SetBackAsync(target.Working, request.Schemas, cancel);
                 await restore.SectionAsync(null, plan.Rights, 1, cancel);
                 await increments.IndexesAsync(async () =>
                 {
@@ -98,9 +117,11 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             });
             if (plan.Late.Count > 0)
                 await StepAsync("foreign keys", async () => await restore.SectionAsync("post-data", [.. plan.CommentsOn(await increments.MakeForeignKeysAsync(plan.Late, cancel))], 1, cancel));
+            if (end is not null) await StepAsync("other schemas", () => end.FinishAsync(restore, plan, _tools, Count, cancel));
+            var restored = chosen.With(rowsOf.Choice);
             await StepAsync(request.Comparison is null ? "analyze" : "compare", () => Task.WhenAll(
                 RowLoader.AnalyzeAsync(target.Working, cancel),
-                request.Comparison is { } how ? new DatabaseComparer(target.Working, expected, how, request.Jobs).CheckAsync(chosen, cancel) : Task.CompletedTask));
+                request.Comparison is { } how ? new DatabaseComparer(target.Working, expected, how, request.Jobs).CheckAsync(restored, cancel) : Task.CompletedTask));
             Expected = expected;
             await target.ApplySettingsAsync(_findings, cancel);
             AfterRestoreResult? after = request.AfterRestore.Skipped is { } skipped ? new(skipped, Applied: false, null, null, null) : null;
@@ -112,21 +133,25 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
                 Id = manifest.Id,
                 Target = target.Working.ToString(),
                 KeptAs = kept,
+                Schemas = request.Schemas,
+                RowsOf = request.RowsOf,
                 SnapshotTime = manifest.Snapshot.Time,
                 Increments = increments.Applied,
-                Rows = expected.Fingerprints.Where(f => chosen.Includes(f)).Sum(f => f.Rows ?? 0),
-                Tables = manifest.Fingerprints.Count(chosen.Includes),
+                Rows = expected.Fingerprints.Where(restored.Includes).Sum(f => f.Rows ?? 0),
+                Tables = manifest.Fingerprints.Count(restored.Includes),
                 BytesRead = Interlocked.Read(ref _bytesRead),
                 Compared = request.Comparison,
                 AfterRestore = after,
                 Steps = _steps,
                 OfIgnoredExtensions = plan.OfIgnoredExtensions,
                 LeftOut = [.. plan.LeftOut.Select(e => e.Description["FK CONSTRAINT ".Length..])],
-                Findings = [.. increments.Findings, .. _findings],
+                Findings = [.. increments.Findings, .. _findings, .. end?.Findings ?? []],
             };
         }
         catch
         {
+            if (end is not null && !target.Made && await end.UndoAsync() is { Count: > 0 } remains)
+                progress?.Report(new Progress($"warning: still there of this restore, and in the way of the next: {string.Join("; ", remains)}") { IsStep = true });
             if (await target.AbandonAsync() is { } left)
                 progress?.Report(new Progress($"warning: the half-filled database is still there; when the server answers: {left}") { IsStep = true });
             throw;
@@ -184,15 +209,25 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
     }
 
-    private async Task LoadAsync(
-        RestoreRequest request, Manifest manifest, RestoreTarget target, ArchiveRestore restore,
-        IReadOnlyList<ArchiveEntry> data, IReadOnlyList<Artifact> chunks, CancellationToken cancel)
+    /// <returns>The plan without what has been made on the way: keys of large tables, while others were still being loaded.</returns>
+    private async Task<RestorePlan> LoadAsync(
+        RestoreRequest request, Manifest manifest, RestoreTarget target, ArchiveRestore restore, RestorePlan plan, IReadOnlyList<Artifact> chunks, CancellationToken cancel)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var counter = new ProgressCounter(progress, chunks.Sum(c => c.RawBytes), "loading");
-        var rows = new LoadRows(request, target.Working, target.Server.Major, manifest.Snapshot.Encoding, _tools, Count, counter);
-        await FirstFailure.WhenAllAsync([() => restore.SectionAsync("data", data, 1, stop.Token, request.LoadAs), .. rows.Workers(chunks, stop.Token)], stop, () => null, cancel);
+        var made = new ConcurrentBag<ArchiveEntry>();
+        var rows = new LoadRows(request, target.Working, target.Server.Major, manifest.Snapshot.Encoding, _tools, Count, counter, async table =>
+        {
+            // What increments write may contradict a key until they have all been applied.
+            var keys = request.Increments.Count > 0 ? [] : plan.KeysOf(table);
+            await restore.SectionAsync("post-data", keys, 1, stop.Token);
+            foreach (var key in keys) made.Add(key);
+        });
+        await FirstFailure.WhenAllAsync([() => restore.SectionAsync("data", plan.Data, 1, stop.Token, request.LoadAs), .. rows.Workers(chunks, stop.Token)], stop, () => null, cancel);
+        return plan with { PostData = [.. plan.PostData.Except(made)] };
     }
+
+    private void Warn(Finding finding) => progress?.Report(new Progress($"warning: {finding.Sentence} → {finding.NextStep}") { IsStep = true });
 
     private void Count(int bytes) => Interlocked.Add(ref _bytesRead, bytes);
 

@@ -1,4 +1,5 @@
 using Backup.Core.Model;
+using Backup.Core.Operations.Schemas;
 using Backup.Core.Postgres;
 using Npgsql;
 
@@ -32,41 +33,67 @@ internal sealed record RestorePlan
     public IReadOnlyList<ForeignKey> Late { get; init; } = [];
     public IReadOnlyList<ArchiveEntry> LateComments { get; init; } = [];
 
+    /// <summary>Foreign keys of chosen schemas to tables that the target has already: their rows may not be the original's.</summary>
+    public IReadOnlyList<ForeignKey> Outside { get; init; } = [];
+
     /// <summary>Comments on keys that exist now: one on a missing key is an error.</summary>
     public IEnumerable<ArchiveEntry> CommentsOn(IReadOnlyList<ForeignKey> made) => LateComments.Where(c => made.Any(k => k.IsCommented(c)));
+
+    /// <summary>
+    /// Primary keys, unique and exclusion constraints of a table, which can be made as soon as it has its rows, each with the comment behind it: pg_restore
+    /// counts a comment to the section of what stands before it. Names are not exact in the list: at worst one of another table comes too, and waits for that table's rows.
+    /// </summary>
+    public IReadOnlyList<ArchiveEntry> KeysOf(TableName table)
+    {
+        var keys = new List<ArchiveEntry>();
+        var isKey = false;
+        foreach (var entry in PostData)
+        {
+            isKey = Is(entry, $"CONSTRAINT {table.Schema} {table.Name}") || (isKey && Is(entry, "COMMENT"));
+            if (isKey) keys.Add(entry);
+        }
+
+        return keys;
+    }
 
     /// <param name="restore">The archive.</param>
     /// <param name="chosen">Tables whose rows are wanted.</param>
     /// <param name="incremented">Quoted names of tables that increments bring forward.</param>
     /// <param name="request">Of the restore.</param>
     /// <param name="isSuperuser">Of the role that restores.</param>
+    /// <param name="schemas">Not null: only these schemas.</param>
     /// <param name="cancel">Stops.</param>
     public static async Task<RestorePlan> MakeAsync(
-        ArchiveRestore restore, TableChoice chosen, IReadOnlySet<string> incremented, RestoreRequest request, bool isSuperuser, CancellationToken cancel)
+        ArchiveRestore restore, TableChoice chosen, IReadOnlySet<string> incremented, RestoreRequest request, bool isSuperuser, SchemaRestore? schemas, CancellationToken cancel)
     {
         var ignored = request.IgnoreExtensions.SelectMany(e => (string[])[$"EXTENSION - {e} ", $"COMMENT - EXTENSION {e} "]).ToList();
         // The comment of an extension belongs to its owner, which at a provider is never the login role.
-        var all = (await restore.ListAsync(cancel))
+        var all = (schemas is null ? await restore.ListAsync(cancel) : schemas.Entries)
             .Where(e => isSuperuser || !Is(e, "COMMENT - EXTENSION"))
             .Where(e => !ignored.Exists(i => $"{e.Description} ".StartsWith(i, StringComparison.Ordinal))).ToList();
         var keys = chosen.IsAll && incremented.Count == 0 ? [] : await restore.ForeignKeysAsync(all, cancel);
         // Foreign keys of the chosen tables that point to tables whose rows are not restored cannot hold.
-        var dangling = chosen.IsAll ? [] : keys.Where(k => chosen.Sql.Contains(k.From) && !chosen.Sql.Contains(k.To)).ToList();
+        var dangling = chosen.IsAll ? [] : schemas is not null ? keys.Where(k => !chosen.HasAllOf(TableName.Parse(k.To).Schema)).ToList() : keys.Where(k => chosen.Sql.Contains(k.From) && !chosen.Sql.Contains(k.To)).ToList();
+        var outside = schemas is null ? [] : dangling.Where(k => schemas.Tables.Contains(k.To)).ToList();
         var late = keys.Except(dangling).Where(k => incremented.Contains(k.From) || incremented.Contains(k.To)).ToList();
         var comments = all.Where(e => late.Concat(dangling).Any(k => k.IsCommented(e))).ToList();
         var checks = request.LoadAs is null ? [] : all.Where(e => Is(e, "CHECK CONSTRAINT")).ToList();
         var unowned = request.LoadAs is null ? [] : all.Where(e => Is(e, "PUBLICATION") || Is(e, "EVENT TRIGGER") || Is(e, "SUBSCRIPTION")
             || Is(e, "COMMENT - PUBLICATION") || Is(e, "COMMENT - EVENT TRIGGER") || Is(e, "COMMENT - SUBSCRIPTION")).ToList();
+        // In a database with default privileges every right comes after these have been taken back; see SchemaRights. The comment of a schema that is there already has
+        // nothing before it that would say its section.
+        var rights = all.Where(e => schemas is null ? IsRightToRows(e) : Is(e, "ACL") || Is(e, "DEFAULT ACL") || Is(e, "COMMENT - SCHEMA") || Is(e, "SECURITY LABEL - SCHEMA")).ToList();
         return new RestorePlan
         {
-            PreData = [.. all.Where(e => !IsRightToRows(e))],
-            Rights = [.. all.Where(IsRightToRows)],
+            PreData = [.. all.Except(rights)],
+            Rights = rights,
             Data = chosen.IsAll ? all : [.. all.Where(e => !e.IsTableData || chosen.Includes(e)).Where(e => !e.Description.StartsWith("BLOB", StringComparison.Ordinal))],
             Checks = checks,
-            PostData = [.. all.Except(dangling.Select(k => k.Entry)).Except(late.Select(k => k.Entry)).Except(comments).Except(checks).Except(unowned)
-                .Where(e => chosen.IsAll || !Is(e, "MATERIALIZED VIEW DATA"))],
+            PostData = [.. all.Except(dangling.Select(k => k.Entry)).Except(late.Select(k => k.Entry)).Except(comments).Except(checks).Except(unowned).Except(schemas is null ? [] : rights)
+                .Where(e => chosen.IsAll || schemas is not null || !Is(e, "MATERIALIZED VIEW DATA"))],
             Unowned = unowned,
-            LeftOut = [.. dangling.Select(k => k.Entry)],
+            LeftOut = [.. dangling.Except(outside).Select(k => k.Entry)],
+            Outside = outside,
             Late = late,
             LateComments = comments,
         };

@@ -39,6 +39,15 @@ public sealed record RestoreRequest
 
     /// <summary>Only the rows of these tables; empty = all. The whole schema is restored either way.</summary>
     public IReadOnlyList<string> Tables { get; init; } = [];
+
+    /// <summary>Only these schemas, and into a database that may hold others. Empty = the whole database.</summary>
+    public IReadOnlyList<string> Schemas { get; init; } = [];
+
+    /// <summary>Rows of these tables into empty ones that the target has already; nothing else of their schemas.</summary>
+    public IReadOnlyList<string> RowsOf { get; init; } = [];
+
+    /// <summary>The target keeps what else it has.</summary>
+    public bool IsPartial => Schemas.Count > 0 || RowsOf.Count > 0;
     public int Jobs { get; init; } = 2;
 
     /// <summary>Databases that are never a target by accident.</summary>
@@ -78,6 +87,12 @@ public sealed record RestoreReport
     /// <summary>Host, port and database that now hold the data.</summary>
     public required string Target { get; init; }
 
+    /// <summary>The schemas that were restored; empty = the whole database, or rows alone.</summary>
+    public IReadOnlyList<string> Schemas { get; init; } = [];
+
+    /// <summary>Tables of the target that were filled, as they were named.</summary>
+    public IReadOnlyList<string> RowsOf { get; init; } = [];
+
     /// <summary>Name under which the database that was there before is kept.</summary>
     public string? KeptAs { get; init; }
     public required long Rows { get; init; }
@@ -95,7 +110,7 @@ public sealed record RestoreReport
     /// <summary>Tables that are newer than the backup, because increments were applied.</summary>
     public IReadOnlyList<IncrementedTable> Increments { get; init; } = [];
 
-    /// <summary>Per step, in order: check, fetch, schema, data, (increments), indexes, (foreign keys), compare (analyze, when the caller compares), (erasures).</summary>
+    /// <summary>Per step, in order: check, fetch, schema, data, (increments), indexes, (foreign keys), (other schemas), compare (analyze, when the caller compares), (erasures).</summary>
     public required IReadOnlyList<StepTime> Steps { get; init; }
 
     /// <summary>Null when no file was named.</summary>

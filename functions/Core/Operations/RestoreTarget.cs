@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Backup.Core.Model;
+using Backup.Core.Operations.Schemas;
 using Backup.Core.Postgres;
 using Npgsql;
 
@@ -51,6 +52,13 @@ public sealed class RestoreTarget : IAsyncDisposable
 
     /// <summary>Everything that speaks against this target, before anything is fetched or written. What may disturb becomes a finding.</summary>
     public Task CheckAsync(ICollection<Finding> findings, CancellationToken cancel) => new TargetCheck(_request, _admin, Server).CheckAsync(findings, cancel);
+
+    /// <summary>For a restore of schemas: what of the archive goes here, and what that needs.</summary>
+    internal async Task<SchemaRestore> PrepareAsync(ArchiveRestore archive, ICollection<Finding> findings, CancellationToken cancel)
+    {
+        await using var session = await SchemaTarget.OpenAsync(_request.Target.WithDatabase(_admin.Database), cancel);
+        return await SchemaRestore.PrepareAsync(archive, _request, session, Server, findings, cancel);
+    }
 
     /// <summary>Makes the database to fill, where the mode asks for one.</summary>
     public async Task MakeAsync(DateTimeOffset now, CancellationToken cancel)

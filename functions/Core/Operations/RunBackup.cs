@@ -90,6 +90,7 @@ public sealed class RunBackup(MachineEnvironment machine, TimeProvider clock, Po
         if (!request.IgnoreLockLimit) Preflight.CheckLockTable(session.Server, tables.Count);
         var plan = DumpPlan.Make(tables, session.Server, request.Database.ShardAbove, request.Database.Jobs);
         var facts = await session.UseAsync(c => SnapshotReader.ReadAsync(c, session.Server, tables, findings, cancel), cancel);
+        facts = facts with { Schemas = await session.UseAsync(c => SnapshotReader.SchemasAsync(c, request.Database.ExcludeSchemas, cancel), cancel) };
         Step($"copying {tables.Count(t => t.HasRows)} tables, {plan.Chunks.Count} chunks, {Bytes.Text(facts.DatabaseBytes)} on disk");
         var counter = new ProgressCounter(progress, tables.Sum(t => t.Bytes));
         var writer = new ArtifactWriter(request.Vault, _tools, request, work.GpgHome, stages, counter.Add);

@@ -1,4 +1,5 @@
 using Backup.Core.Model;
+using Backup.Core.Operations.Schemas;
 using Backup.Core.Postgres;
 using Npgsql;
 
@@ -21,9 +22,15 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
         {
             case RestoreMode.Create when exists:
                 throw Refused($"{request.Target} exists already", "Choose another name, or replace it with --clean (it is kept under another name).");
-            case RestoreMode.Empty when await UserObjectsAsync(cancel) is > 0 and var count:
-                throw Refused($"{request.Target} is not empty: it holds {count} schemas, tables, views, sequences, functions, types or large objects",
-                    "Give an empty database, add --create with a new name, or replace it with --clean (it is kept under another name).");
+            case RestoreMode.Replace when request.IsPartial:
+                throw Refused("single schemas cannot be swapped: functions, policies and extensions of the others would go on using the old ones",
+                    "Leave --clean out and empty the schemas first, or restore into a new project or database.");
+            case RestoreMode.Replace when exists && !request.AllowProtected && await IsSupabasesAsync(cancel):
+                throw Refused($"Supabase's own services work in {request.Target}, and would go on in the old one", $"Leave --clean out. {OwnSchemas()}");
+            case RestoreMode.Create when request.RowsOf.Count > 0:
+                throw Refused($"a new database has no tables for the rows of {string.Join(", ", request.RowsOf)}", "Leave --rows-of out and restore the schema of these tables too (--schema).");
+            case RestoreMode.Empty when !request.IsPartial && await UserObjectsAsync(cancel) is > 0 and var count:
+                throw Refused($"{request.Target} is not empty: it holds {count} schemas, tables, views, sequences, functions, types or large objects", await NotEmptyAsync(cancel));
             case RestoreMode.Empty when server.Encoding != Manifest.Snapshot.Encoding:
                 throw Unfit($"{request.Target} has the encoding {server.Encoding}, the backup {Manifest.Snapshot.Encoding}", "Use --create: the new database gets the right encoding.");
             case RestoreMode.Create or RestoreMode.Replace when !server.CanCreateDatabase:
@@ -37,8 +44,17 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
                 $"Restore to PostgreSQL {Manifest.Snapshot.ServerMajor} or newer.");
         }
 
-        await CheckExtensionsAsync(cancel);
-        if (!request.NoOwner) await CheckRolesAsync(cancel);
+        if (request.IsPartial)
+        {
+            // Extensions and roles of other schemas need not be here; the archive says which are needed.
+            if (request.Mode == RestoreMode.Empty) await CheckSchemasAsync(cancel);
+        }
+        else
+        {
+            await CheckExtensionsAsync(cancel);
+            if (!request.NoOwner) await CheckRolesAsync(cancel);
+        }
+
         if (request.Mode == RestoreMode.Empty) await CheckEventTriggersAsync(findings, cancel);
     }
 
@@ -58,9 +74,40 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
             && ((source.SystemIdentifier is not null && source.SystemIdentifier == server.SystemIdentifier)
                 || (string.Equals(target.Host, source.Host, StringComparison.OrdinalIgnoreCase) && target.Port == source.Port));
         if (isSource)
-            throw Refused($"{target} is the database that this backup was made from", "Restore beside it: add --create with a new name. To overwrite it after all: --clean --allow-protected.");
+            throw Refused($"{target} is the database that this backup was made from", $"Restore beside it: add --create with a new name. To {(request.IsPartial ? "restore into it after all: " : "overwrite it after all: --clean ")}--allow-protected.");
         if (request.Protected.Any(p => string.Equals(p.Host, target.Host, StringComparison.OrdinalIgnoreCase) && p.Port == target.Port && p.Database == target.Database))
             throw Refused($"the policy protects {target}", "Restore into another database. To overwrite it after all: --allow-protected.");
+    }
+
+    /// <summary>At a provider no database is ever empty: the words that leave the provider's schemas alone, to be pasted, when those of the team are free.</summary>
+    private async Task<string> NotEmptyAsync(CancellationToken cancel)
+    {
+        var isFree = (await new SchemaTarget(session).MembersAsync(UserSchemas.Own(Manifest), cancel)).Count == 0;
+        var clean = await IsSupabasesAsync(cancel) ? "" : ", or replace it with --clean (it is kept under another name)";
+        return $"{(isFree ? OwnSchemas() + " Or give" : "Give")} an empty database{(clean.Length == 0 ? " or" : ",")} add --create with a new name{clean}.";
+    }
+
+    /// <summary>The database in which Supabase's services keep their own.</summary>
+    private async Task<bool> IsSupabasesAsync(CancellationToken cancel) =>
+        request.Target.Database == "postgres" && (await NamesAsync("SELECT rolname::text FROM pg_roles", cancel)).Contains("supabase_admin");
+
+    private string OwnSchemas()
+    {
+        var rows = Manifest.Fingerprints.Any(f => f.Table == UserSchemas.Logins) ? $" (with logins: --rows-of {UserSchemas.Logins} --rows-of auth.identities)" : "";
+        return $"To put the team's own schemas beside what is there, add: {string.Join(" ", UserSchemas.Own(Manifest).Select(s => $"--schema {RestoreByHand.Shell(s)}"))}{rows}.";
+    }
+
+    private async Task CheckSchemasAsync(CancellationToken cancel)
+    {
+        var members = await new SchemaTarget(session).MembersAsync(request.Schemas, cancel);
+        if (members.Count > 0)
+        {
+            var schemas = members.Select(m => m.Schema).Distinct().ToList();
+            throw Refused($"{request.Target} has objects in {string.Join(", ", schemas)}: {string.Join(", ", members.Take(10).Select(m => $"{m.Kind} {m.Sql.Replace("pg_catalog.", "", StringComparison.Ordinal)}"))}{(members.Count > 10 ? $" and {members.Count - 10} more" : "")}",
+                $"If nobody needs them, drop them; then run it again. Or leave out {string.Join(" ", schemas.Select(s => $"--schema {RestoreByHand.Shell(s)}"))}, or restore into a new project.");
+        }
+
+        await new RowsOf(request, Manifest).CheckAsync(session, cancel);
     }
 
     private async Task CheckExtensionsAsync(CancellationToken cancel)

@@ -65,6 +65,21 @@ public sealed partial class ArchiveContents : IAsyncDisposable
             m.Match.Groups[3].Value, m.Line)),
     ];
 
+    /// <summary>From <c>pg_restore -l -v</c>: by dump id, the dump ids that an entry needs. What the archive does not hold is replaced by what it is part of: an extension's function by the extension.</summary>
+    public static IReadOnlyDictionary<int, IReadOnlyList<int>> ParseDependencies(string verboseList)
+    {
+        var needs = new Dictionary<int, IReadOnlyList<int>>();
+        var entry = 0;
+        foreach (var line in verboseList.Split('\n'))
+        {
+            if (EntryLine().Match(line) is { Success: true } match) entry = int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
+            else if (DependencyLine().Match(line) is { Success: true } ids)
+                needs[entry] = [.. ids.Groups[1].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(id => int.Parse(id, CultureInfo.InvariantCulture))];
+        }
+
+        return needs;
+    }
+
     /// <summary>
     /// Every table's rows are in exactly one place: a pattern that pg_dump did not understand would put rows into the archive and the
     /// chunks, or into neither, without an error. Compared by OID, since names are not exact in the list.
@@ -94,4 +109,7 @@ public sealed partial class ArchiveContents : IAsyncDisposable
 
     [GeneratedRegex(@"^(\d+); \d+ (\d+) (.+)$")]
     private static partial Regex EntryLine();
+
+    [GeneratedRegex(@"^;\s+depends on:((?: \d+)+)$")]
+    private static partial Regex DependencyLine();
 }

@@ -51,6 +51,13 @@ public static partial class SnapshotReader
         };
     }
 
+    /// <summary>Every schema but the system's and the excluded ones, and those that come with an extension.</summary>
+    public static async Task<IReadOnlyList<SchemaFact>> SchemasAsync(NpgsqlConnection session, IReadOnlyList<string> excluded, CancellationToken cancel) =>
+        [.. (await RowsAsync(session, """
+            SELECT n.nspname::text, pg_get_userbyid(n.nspowner)::text FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+              AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_namespace'::regclass AND d.objid = n.oid AND d.deptype = 'e') ORDER BY n.nspname COLLATE "C"
+            """, r => new SchemaFact(r.GetString(0), r.GetString(1)), cancel)).Where(s => !excluded.Contains(s.Name))];
+
     /// <summary>Values right now: nextval does not wait for snapshots, so they are read before and after the dump.</summary>
     public static async Task<IReadOnlyList<SequenceFact>> SequencesAsync(
         NpgsqlConnection session, IReadOnlyList<SourceTable> tables, CancellationToken cancel)

@@ -1,6 +1,7 @@
 using Backup.Core.Machine;
 using Backup.Core.Operations;
 using Backup.Core.Storage;
+using Backup.Core.Tests.Support;
 
 namespace Backup.Core.Tests.Faults;
 
@@ -8,14 +9,12 @@ namespace Backup.Core.Tests.Faults;
 /// A vault that waits for the test before it stores the first object whose key holds a word, or in the middle of reading it: the operation stands still
 /// in that stage. With <paramref name="holdsAll"/> every other object waits for it too: nothing of the run ends meanwhile.
 /// </summary>
-internal sealed class GateVault(IVault inner, string word, Func<Task> gate, bool reading = false, bool holdsAll = false) : IVault
+internal sealed class GateVault(IVault inner, string word, Func<Task> gate, bool reading = false, bool holdsAll = false) : PassingVault(inner)
 {
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _used;
 
-    public string Name => inner.Name;
-
-    public async Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel)
+    public override async Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel)
     {
         if (!reading && key.Contains(word, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0)
         {
@@ -33,22 +32,14 @@ internal sealed class GateVault(IVault inner, string word, Func<Task> gate, bool
             await _opened.Task.WaitAsync(cancel);
         }
 
-        return await inner.PutAsync(key, content, state, retain, cancel);
+        return await base.PutAsync(key, content, state, retain, cancel);
     }
 
-    public async Task<Stream> OpenAsync(string key, long offset, CancellationToken cancel)
+    public override async Task<Stream> OpenAsync(string key, long offset, CancellationToken cancel)
     {
-        var stream = await inner.OpenAsync(key, offset, cancel);
+        var stream = await base.OpenAsync(key, offset, cancel);
         return reading && key.Contains(word, StringComparison.Ordinal) && Interlocked.Exchange(ref _used, 1) == 0 ? new HalfStream(stream, gate) : stream;
     }
-
-    public IAsyncEnumerable<VaultObject> ListAsync(string prefix, CancellationToken cancel) => inner.ListAsync(prefix, cancel);
-    public Task MarkAsync(IReadOnlyCollection<string> keys, ObjectState state, CancellationToken cancel) => inner.MarkAsync(keys, state, cancel);
-    public Task RetainAsync(IReadOnlyCollection<string> keys, RetainUntil retain, CancellationToken cancel) => inner.RetainAsync(keys, retain, cancel);
-    public Task<IAsyncDisposable> ClaimAsync(IReadOnlyCollection<string> prefixes, CancellationToken cancel) => inner.ClaimAsync(prefixes, cancel);
-
-    /// <summary>The vault behind belongs to the scene.</summary>
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
 
 /// <summary>The first part of a stream, then the gate, then the rest.</summary>

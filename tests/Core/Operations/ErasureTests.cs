@@ -142,6 +142,21 @@ public sealed class ErasureTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task With_some_schemas_a_table_that_is_not_there_takes_back_what_was_made_and_a_file_for_them_is_applied()
+    {
+        await Database.SqlAsync(_source.Url, "CREATE SCHEMA app; CREATE TABLE app.members (id int); INSERT INTO app.members VALUES (42), (43)");
+        await _lab.RunAsync(_source.Url);
+        await using var target = await postgres.CreateDatabaseAsync("target", "template0");
+        await Database.SqlAsync(target.Url, "CREATE SCHEMA other; CREATE TABLE other.things (v int)");
+        var e = await Assert.ThrowsAsync<BackupException>(() => RestoreAsync(target.Url, "DELETE FROM app.members WHERE id = 42; DELETE FROM public.people", RestoreMode.Empty, r => r with { Schemas = ["app"] }));
+        Assert.Contains("line 1 (DELETE): relation \"public.people\" does not exist", e.Message, StringComparison.Ordinal);
+        Assert.Contains("--after-restore FILE", e.NextStep, StringComparison.Ordinal);
+        Assert.Equal(0L, await CountAsync(target.Url, "pg_namespace WHERE nspname = 'app'"));
+        await RestoreAsync(target.Url, "DELETE FROM app.members WHERE id = 42", RestoreMode.Empty, r => r with { Schemas = ["app"] });
+        Assert.Equal(1L, await CountAsync(target.Url, "app.members"));
+    }
+
+    [Fact]
     public async Task Names_are_found_as_the_application_finds_them()
     {
         await Database.SqlAsync(_source.Url, $"CREATE SCHEMA app; CREATE TABLE app.members (id int); INSERT INTO app.members VALUES (42), (43); ALTER DATABASE {Database.Quoted(_source.Name)} SET search_path = app, public; ALTER DATABASE {Database.Quoted(_source.Name)} SET default_transaction_read_only = on");

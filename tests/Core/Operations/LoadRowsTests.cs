@@ -1,6 +1,10 @@
+using Backup.Core.Machine;
 using Backup.Core.Model;
 using Backup.Core.Operations;
 using Backup.Core.Postgres;
+using Backup.Core.Storage;
+using Backup.Core.Tests.Faults;
+using Backup.Core.Tests.Support;
 using Backup.Tests.Support;
 
 namespace Backup.Core.Tests.Operations;
@@ -37,6 +41,67 @@ public sealed class LoadRowsTests(PostgresFixture postgres)
             // What is emptied first must not have been filled by anybody else.
             Assert.All(plan.Where(l => l.Freeze), l => Assert.Equal(1, plan.Count(o => o.Chunks.Any(c => c.LoadInto == l.Chunks[0].LoadInto))));
         }
+    }
+
+    [Fact]
+    public void A_table_is_full_when_its_last_load_is_in_and_of_use_while_others_are_not()
+    {
+        var queue = new RowLoads(RowLoad.Plan([Chunk("a", 1, 60), Chunk("a", 2, 60), Chunk("b", 1, 20), Chunk("c", 1, 5)], 4));
+        var loads = Enumerable.Range(0, queue.Count).Select(_ => queue.Next()!).ToLookup(l => l.Chunks[0].LoadInto!.Name);
+        Assert.Null(queue.Next());
+        queue.Loaded(loads["a"].First());
+        Assert.Null(queue.NextFull());
+        queue.Loaded(loads["a"].Last());
+        queue.Loaded(loads["b"].Single());
+        Assert.Equal("a", queue.NextFull()!.Name);
+        queue.Loaded(loads["c"].Single());
+        Assert.Null(queue.NextFull());
+    }
+
+    [Fact]
+    public async Task The_key_of_a_full_table_is_made_while_another_one_is_loaded()
+    {
+        await using var lab = new Lab(postgres);
+        await using var source = await postgres.CreateDatabaseAsync("keys");
+        await Database.SqlAsync(source.Url, """
+            CREATE TABLE one (id int PRIMARY KEY, t text UNIQUE); CREATE TABLE two (id int PRIMARY KEY, t text); CREATE INDEX ON two (id, t); COMMENT ON CONSTRAINT one_pkey ON one IS 'the key';
+            INSERT INTO one SELECT i, repeat(md5(i::text), 5) FROM generate_series(1, 8000) i; ALTER TABLE two ADD FOREIGN KEY (id) REFERENCES one;
+            INSERT INTO two SELECT i, (SELECT string_agg(md5(i::text || j), '') FROM generate_series(1, 50) j) FROM generate_series(1, 4000) i;
+            """);
+        await lab.RunAsync(source.Url, d => d with { ShardAbove = 1_000_000 });
+        var url = await lab.NewUrlAsync();
+        var keys = 0L;
+        var vault = new GateVault(lab.Vault, ".two.", async () =>
+        {
+            for (var tries = 0; keys < 2 && tries < 600; tries++)
+            {
+                await Task.Delay(100, TestContext.Current.CancellationToken);
+                keys = await Database.ScalarAsync<long>(url, "SELECT count(*) FROM pg_constraint WHERE conrelid = to_regclass('one') AND contype IN ('p', 'u')");
+            }
+        }, reading: true);
+        await lab.RestoreAsync(url, change: r => r with { Jobs = 2, Vault = vault });
+        Assert.Equal(2, keys);
+        Assert.Empty(await lab.DifferencesAsync(source.Url, url));
+    }
+
+    [Fact]
+    public async Task What_was_opened_ahead_is_closed_when_a_load_fails()
+    {
+        await using var lab = new Lab(postgres);
+        await using var source = await postgres.CreateDatabaseAsync("ahead");
+        await Database.SqlAsync(source.Url, "CREATE TABLE one (id int PRIMARY KEY, t text); INSERT INTO one SELECT i, repeat(md5(i::text), 5) FROM generate_series(1, 3000) i");
+        await lab.RunAsync(source.Url, d => d with { ShardAbove = 100_000 });
+        var chunks = (await lab.LatestAsync()).Manifest!.Artifacts.Where(a => a.Role == ArtifactRole.Chunk).ToList();
+        Assert.True(chunks.Count > 2);
+        var vault = new CountingVault(lab.Vault);
+        await using (var ahead = new ReadAhead(chunks, chunk => ArtifactReader.OpenAsync(vault, new Toolbox(lab.Machine), chunk, raw: true, null, TestContext.Current.CancellationToken)))
+        {
+            await using var first = await ahead.NextAsync();
+            await first.CopyToAsync(Stream.Null, TestContext.Current.CancellationToken);
+            Assert.Null(first.Difference());
+        }
+
+        Assert.Equal((2, 2), (vault.Opened, vault.Closed));
     }
 
     [Theory]
@@ -117,6 +182,30 @@ public sealed class LoadRowsTests(PostgresFixture postgres)
         var url = await lab.NewUrlAsync();
         await lab.RestoreAsync(url, change: r => r with { Jobs = 2 });
         Assert.Empty(await lab.DifferencesAsync(source.Url, url));
+    }
+
+    private sealed class CountingVault(IVault inner) : PassingVault(inner)
+    {
+        public int Opened { get; private set; }
+        public int Closed { get; private set; }
+
+        public override async Task<Stream> OpenAsync(string key, long offset, CancellationToken cancel)
+        {
+            Opened++;
+            return new ClosingStream(await base.OpenAsync(key, offset, cancel), () => Closed++);
+        }
+    }
+
+    private sealed class ClosingStream(Stream inner, Action closed) : ReadOnlyStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => inner.ReadAsync(buffer, cancellationToken);
+
+        public override async ValueTask DisposeAsync()
+        {
+            closed();
+            await inner.DisposeAsync();
+            await base.DisposeAsync();
+        }
     }
 
     /// <summary>Does something when the restore has come to a step, and before it goes on.</summary>

@@ -16,9 +16,9 @@ internal static class MadeUp
 
     /// <returns>The key prefix of the backup.</returns>
     public static async Task<string> BackupAsync(IVault vault, DateTimeOffset at, Tier tier = Tier.Daily, int[]? sizes = null, LockPromise? @lock = null, string attempt = "0a1b2c3d",
-        string database = Database)
+        string database = Database, string? baseId = null)
     {
-        var id = BackupId.Create(database, at);
+        var id = BackupId.Create(database, at) with { IsIncrement = baseId is not null };
         var prefix = VaultKeys.BackupPrefix(Environment, tier, id);
         var artifacts = new List<Artifact>();
         foreach (var (size, i) in (sizes ?? [700, 0]).Select((s, i) => (s, i)))
@@ -43,6 +43,7 @@ internal static class MadeUp
             Artifacts = artifacts,
             Totals = _golden.Totals with { StoredBytes = artifacts.Sum(a => a.StoredBytes) },
             Lock = @lock,
+            Increment = baseId is null ? null : new IncrementFacts(baseId, 1, []),
         };
         await new BackupCatalog(vault).PublishAsync(prefix, manifest, @lock is null ? null : new RetainUntil(@lock.Mode, @lock.Until), CancellationToken.None);
         if (@lock is not null) await PutAsync(vault, prefix + VaultKeys.LockedName, JsonSerializer.SerializeToUtf8Bytes(new LockedFact(@lock.Mode, @lock.Until, at, artifacts.Count), ManifestJson.Context.LockedFact), ObjectState.Committed);
@@ -67,32 +68,24 @@ internal static class MadeUp
 }
 
 /// <summary>A process that is killed after so many steps: every stored object and every marked key is one.</summary>
-internal sealed class DyingVault(IVault inner, int steps) : IVault
+internal sealed class DyingVault(IVault inner, int steps) : PassingVault(inner)
 {
     private int _left = steps;
 
-    public string Name => inner.Name;
-
-    public Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel)
+    public override Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel)
     {
         Step();
-        return inner.PutAsync(key, content, state, retain, cancel);
+        return base.PutAsync(key, content, state, retain, cancel);
     }
 
-    public async Task MarkAsync(IReadOnlyCollection<string> keys, ObjectState state, CancellationToken cancel)
+    public override async Task MarkAsync(IReadOnlyCollection<string> keys, ObjectState state, CancellationToken cancel)
     {
         foreach (var key in keys)
         {
             Step();
-            await inner.MarkAsync([key], state, cancel);
+            await base.MarkAsync([key], state, cancel);
         }
     }
-
-    public Task<Stream> OpenAsync(string key, long offset, CancellationToken cancel) => inner.OpenAsync(key, offset, cancel);
-    public IAsyncEnumerable<VaultObject> ListAsync(string prefix, CancellationToken cancel) => inner.ListAsync(prefix, cancel);
-    public Task RetainAsync(IReadOnlyCollection<string> keys, RetainUntil retain, CancellationToken cancel) => inner.RetainAsync(keys, retain, cancel);
-    public Task<IAsyncDisposable> ClaimAsync(IReadOnlyCollection<string> prefixes, CancellationToken cancel) => inner.ClaimAsync(prefixes, cancel);
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private void Step()
     {

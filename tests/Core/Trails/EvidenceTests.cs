@@ -101,20 +101,8 @@ public sealed class EvidenceTests : IDisposable
         public void Report(Progress value) => said.Add(value.What);
     }
 
-    private abstract class Around(IVault inner) : IVault
-    {
-        public string Name => "vault";
-        public virtual Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel) => inner.PutAsync(key, content, state, retain, cancel);
-        public Task<Stream> OpenAsync(string key, long offset, CancellationToken cancel) => inner.OpenAsync(key, offset, cancel);
-        public IAsyncEnumerable<VaultObject> ListAsync(string prefix, CancellationToken cancel) => inner.ListAsync(prefix, cancel);
-        public Task MarkAsync(IReadOnlyCollection<string> keys, ObjectState state, CancellationToken cancel) => inner.MarkAsync(keys, state, cancel);
-        public Task RetainAsync(IReadOnlyCollection<string> keys, RetainUntil retain, CancellationToken cancel) => inner.RetainAsync(keys, retain, cancel);
-        public Task<IAsyncDisposable> ClaimAsync(IReadOnlyCollection<string> prefixes, CancellationToken cancel) => inner.ClaimAsync(prefixes, cancel);
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
-
     /// <summary>Lets so many writers meet after their listings, before any of them writes.</summary>
-    private sealed class MeetingVault(IVault inner, int writers) : Around(inner)
+    private sealed class MeetingVault(IVault inner, int writers) : PassingVault(inner)
     {
         private readonly TaskCompletionSource _all = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private int _missing = writers;
@@ -127,7 +115,7 @@ public sealed class EvidenceTests : IDisposable
         }
     }
 
-    private sealed class DenyingVault() : Around(new FolderVault(Path.GetTempPath(), TimeProvider.System))
+    private sealed class DenyingVault() : PassingVault(new FolderVault(Path.GetTempPath(), TimeProvider.System))
     {
         public override Task<long> PutAsync(string key, Stream content, ObjectState state, RetainUntil? retain, CancellationToken cancel) =>
             throw new BackupException(ErrorCode.VaultDenied, "s3:PutObject is denied", "Grant it.");

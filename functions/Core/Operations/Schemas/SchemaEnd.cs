@@ -1,0 +1,134 @@
+using Backup.Core.Machine;
+using Backup.Core.Model;
+using Backup.Core.Postgres;
+using Npgsql;
+
+namespace Backup.Core.Operations.Schemas;
+
+/// <summary>
+/// The end of a restore of schemas: what joins them with the rest of the target. Rows of others' tables first, since foreign keys point to them and
+/// triggers would run with them. What does not hold or is not allowed becomes a finding; the schemas themselves are restored by then.
+/// </summary>
+internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, RowsOf rows, ConnectionTarget target, ServerFacts server)
+{
+    private readonly List<Finding> _findings = [];
+    private bool _isFilled;
+
+    public IReadOnlyList<Finding> Findings => _findings;
+
+    public async Task FinishAsync(ArchiveRestore archive, RestorePlan plan, Toolbox tools, Action<int> count, CancellationToken cancel)
+    {
+        await rows.LoadAsync(archive, await archive.ListAsync(cancel), target, server.Major, tools, count, cancel);
+        _isFilled = request.RowsOf.Count > 0;
+        await using (var loader = await RowLoader.OpenAsync(target, SessionSettings.Loading(server.Major), cancel))
+        {
+            var made = new List<ForeignKey>();
+            foreach (var key in plan.Outside)
+                if (await MakeAsync(loader, key, cancel)) made.Add(key);
+            await archive.SectionAsync("post-data", [.. plan.CommentsOn(made)], 1, cancel);
+        }
+
+        foreach (var one in schemas.Attached) await AttachAsync(archive, one, cancel);
+    }
+
+    /// <summary>
+    /// After a failure: removes what the restore has made in the chosen schemas, by the names that the archive has. They were empty before. Rows in others' tables
+    /// stay: by now somebody may have added theirs.
+    /// </summary>
+    /// <returns>What is still there.</returns>
+    public async Task<IReadOnlyList<string>> UndoAsync()
+    {
+        var remains = new List<string>();
+        if (_isFilled) remains.Add($"the rows of {string.Join(", ", request.RowsOf)} (leave out --rows-of, or delete them)");
+        if (request.Schemas.Count > 0 && await TryEmptyAsync() is { } reason) remains.Add($"everything in {string.Join(", ", request.Schemas.Select(TableName.Quote))} ({reason})");
+        return remains;
+    }
+
+    private async Task<string?> TryEmptyAsync()
+    {
+        try
+        {
+            await using var session = await SchemaTarget.OpenAsync(target, CancellationToken.None);
+            var ours = schemas.Inside.Where(o => o.Schema is not null).Select(o => (o.Schema!, o.Name.Split('(')[0])).ToHashSet();
+            var members = (await new SchemaTarget(session).MembersAsync(request.Schemas, CancellationToken.None)).Where(m => ours.Contains((m.Schema, m.Name.Split('(')[0]))).ToList();
+            await using var transaction = await session.BeginTransactionAsync();
+            foreach (var sql in members.Select(m => $"DROP {Word(m.Kind)} IF EXISTS {m.Sql} CASCADE").Concat(schemas.NewSchemas.Select(s => $"DROP SCHEMA IF EXISTS {TableName.Quote(s)}")))
+            {
+                await using var drop = new NpgsqlCommand(sql, session);
+                await drop.ExecuteNonQueryAsync();
+            }
+
+            await transaction.CommitAsync();
+            return null;
+        }
+        catch (Exception e) when (e is NpgsqlException or BackupException)
+        {
+            return e.Message;
+        }
+    }
+
+    private static string Word(string kind) => kind switch
+    {
+        "function" or "procedure" or "aggregate" => "ROUTINE",
+        "statistics object" => "STATISTICS",
+        _ => kind.ToUpperInvariant(),
+    };
+
+    private async Task<bool> MakeAsync(RowLoader loader, ForeignKey key, CancellationToken cancel)
+    {
+        var (from, to, name) = (TableName.Parse(key.From), TableName.Parse(key.To), key.Name.Trim('"'));
+        try
+        {
+            await loader.ExecuteAsync(key.Statement, cancel);
+            return true;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
+        {
+            var bringRows = $"Bring the rows of {to}: backup restore {request.Backup.Id} --rows-of {RestoreByHand.Shell($"{to}")} …; then: ";
+            if (await IsMadeAsync(loader, $"{key.Statement} NOT VALID", cancel))
+            {
+                Find(FindingCode.SchemaForeignKey, from, $"the foreign key {name} of {from} does not hold: rows of {to} that it points to are missing; it was made NOT VALID, so it checks new rows only",
+                    $"{bringRows}ALTER TABLE {from.Sql} VALIDATE CONSTRAINT {key.Name};");
+                return true;
+            }
+
+            Find(FindingCode.SchemaForeignKey, from, $"the foreign key {name} of {from} does not hold: rows of {to} that it points to are missing; it was left out", $"{bringRows}{OneLine(key.Statement)};");
+        }
+        catch (PostgresException e)
+        {
+            Find(FindingCode.SchemaForeignKey, from, $"the foreign key {name} of {from} to {to} was left out: {e.MessageText} (SQLSTATE {e.SqlState})", $"Mend what the message names; then: {OneLine(key.Statement)};");
+        }
+
+        return false;
+    }
+
+    private static async Task<bool> IsMadeAsync(RowLoader loader, string sql, CancellationToken cancel)
+    {
+        try
+        {
+            await loader.ExecuteAsync(sql, cancel);
+            return true;
+        }
+        catch (PostgresException)
+        {
+            return false; // not possible where a partitioned table is concerned
+        }
+    }
+
+    private async Task AttachAsync(ArchiveRestore archive, ArchiveObject one, CancellationToken cancel)
+    {
+        try
+        {
+            await archive.SectionAsync("post-data", [one.Entry], 1, cancel);
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.RestoreFailed)
+        {
+            var sql = string.Join(' ', (await archive.ScriptAsync([one.Entry], cancel)).Split('\n').Where(l => (l.StartsWith("CREATE ", StringComparison.Ordinal) || l.StartsWith("ALTER ", StringComparison.Ordinal))));
+            _findings.Add(FindingCode.SchemaLeftOut.On($"{one}", $"{one} was left out: {e.Message}", $"Run as a role that may: {sql}"));
+        }
+    }
+
+    private static string OneLine(string sql) => sql.ReplaceLineEndings(" ");
+
+    private void Find(FindingCode code, TableName subject, string sentence, string nextStep) => _findings.Add(code.On($"{subject}", sentence, nextStep));
+}
