@@ -74,7 +74,7 @@ internal sealed class LoadRows(RestoreRequest request, ConnectionTarget target, 
     private async Task LoadAsync(RowLoader loader, Artifact chunk, bool freeze, CancellationToken cancel)
     {
         var meter = new RowMeter(hashing: false);
-        await using var reader = await ArtifactReader.OpenAsync(request.Vault, tools, chunk, raw: true, count, cancel);
+        await using var reader = await ArtifactReader.OpenAsync(request.Vault, tools, chunk, raw: true, count, cancel, request.Unlocked);
         await using var tapped = new TapStream(reader, bytes =>
         {
             meter.Read(bytes.Span);

@@ -70,6 +70,8 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         CheckDisk(manifest);
         foreach (var entry in request.Increments.Prepend(request.Backup)) await CheckStoredAsync(request.Vault, entry, entry.Manifest!, cancel);
         IReadOnlyList<string> tables = request.Increments.Count == 0 ? [] : TablesOf(request.Increments, manifest);
+        // The private key is gone before the server starts: what is restored there is other people's code.
+        using var unlocked = await UnlockedArtifacts.OpenAsync(request.Vault, machine, request.Increments.Prepend(request.Backup).Select(e => e.Manifest!), request.PrivateKey, cancel);
         Step("starting a throw-away server");
         var preparing = Stopwatch.GetTimestamp();
         var (cluster, loader) = await DrillServer.StartAsync(manifest.Snapshot, installations, machine, cancel);
@@ -78,7 +80,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         trial.Prepare = Stopwatch.GetElapsedTime(preparing);
         var target = ConnectionText.Parse(cluster.Url(DrillServer.Database), "the drill's database", machine.UserName);
         trial.Target = target;
-        var expected = await RestoreAsync(trial, target, tables, loader, cancel);
+        var expected = await RestoreAsync(trial, target, tables, loader, unlocked, cancel);
         Step("comparing");
         var verifying = Stopwatch.GetTimestamp();
         var gone = trial.Restored!.OfIgnoredExtensions;
@@ -100,7 +102,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
     }
 
     /// <returns>What the restored tables must hold.</returns>
-    private async Task<Manifest> RestoreAsync(Trial trial, ConnectionTarget target, IReadOnlyList<string> tables, string loader, CancellationToken cancel)
+    private async Task<Manifest> RestoreAsync(Trial trial, ConnectionTarget target, IReadOnlyList<string> tables, string loader, UnlockedArtifacts? unlocked, CancellationToken cancel)
     {
         var restore = new RestoreBackup(machine, clock, installations, progress);
         try
@@ -117,6 +119,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
                 Comparison = null,
                 Record = false,
                 LoadAs = loader,
+                Unlocked = unlocked,
                 IgnoreExtensions = trial.Request.IgnoreExtensions,
                 NoTablespaces = true,
             }, cancel);
