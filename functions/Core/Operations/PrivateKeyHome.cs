@@ -19,9 +19,14 @@ internal sealed class PrivateKeyHome : IAsyncDisposable
     /// <summary>Of the thirteen numbers behind IMPORT_RES: private keys that were read.</summary>
     private const int PrivateKeysRead = 9;
 
+    private const int AgentWaits = 200;
+    private static readonly TimeSpan _agentWait = TimeSpan.FromMilliseconds(10);
+
     private readonly WorkFolder _folder;
     private readonly MachineEnvironment _machine;
     private readonly string _origin;
+    private readonly SemaphoreSlim _turn = new(1);
+    private string? _agent;
 
     private PrivateKeyHome(WorkFolder folder, MachineEnvironment machine, string origin) => (_folder, _machine, _origin) = (folder, machine, origin);
 
@@ -50,11 +55,26 @@ internal sealed class PrivateKeyHome : IAsyncDisposable
     }
 
     /// <summary>What an encrypted stream is encrypted with, from its beginning: the algorithm and the key of this one stream. Null when the private key is none of its recipients'.</summary>
+    /// <exception cref="BackupException">secret.unusable: it is, and gpg could not use it.</exception>
     public async Task<string?> SessionKeyAsync(ReadOnlyMemory<byte> beginning, CancellationToken cancel)
     {
-        // The rest is missing, so it always fails. What it logs holds the answer too: nobody is to have it by accident.
-        var result = await ToolProcess.RunBytesAsync(Gpg("--pinentry-mode", "error", "--logger-file", "/dev/null", "--show-session-key", "--output", "/dev/null", "--decrypt", "-"), beginning, cancel);
-        return Lines(result, "SESSION_KEY").Select(words => words[0]).FirstOrDefault();
+        // One at a time: at its first use the agent writes an imported key anew, and a second one would meet half of it.
+        await _turn.WaitAsync(cancel);
+        ToolResult result;
+        try
+        {
+            // The rest is missing, so it always fails. What it logs holds the answer too: nobody is to have it by accident.
+            result = await ToolProcess.RunBytesAsync(Gpg("--pinentry-mode", "error", "--logger-file", "/dev/null", "--show-session-key", "--output", "/dev/null", "--decrypt", "-"), beginning, cancel);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+
+        var session = Lines(result, "SESSION_KEY").Select(words => words[0]).FirstOrDefault();
+        if (session is null && Lines(result, "KEY_CONSIDERED").Any())
+            throw Unusable("holds a key of a recipient, and gpg could not use its private half", "Store it with its encryption subkey: gpg --armor --export-secret-keys KEY | backup secret set NAME; then run it again.");
+        return session;
     }
 
     public async ValueTask DisposeAsync()
@@ -62,6 +82,8 @@ internal sealed class PrivateKeyHome : IAsyncDisposable
         try
         {
             await ToolProcess.RunAsync(Command("gpgconf", ["--homedir", _folder.GpgHome, "--kill", "all"]), null, CancellationToken.None);
+            // It has been told to end, and does so a moment later.
+            for (var wait = 0; wait < AgentWaits && _agent is not null && Directory.Exists($"/proc/{_agent}"); wait++) await Task.Delay(_agentWait);
         }
         catch (BackupException e) when (e.Code == ErrorCode.ToolMissing)
         {
@@ -69,6 +91,7 @@ internal sealed class PrivateKeyHome : IAsyncDisposable
         }
 
         _folder.Dispose();
+        _turn.Dispose();
     }
 
     private async Task ImportAsync(string armored, CancellationToken cancel)
@@ -84,7 +107,8 @@ internal sealed class PrivateKeyHome : IAsyncDisposable
     private async Task RefusePassphraseAsync(CancellationToken cancel)
     {
         // S KEYINFO keygrip type serial id cached protection …: P is a key that is stored under a passphrase.
-        var keys = await ToolProcess.RunAsync(Command("gpg-connect-agent", ["--homedir", _folder.GpgHome, "keyinfo --list", "/bye"]), null, cancel);
+        var keys = await ToolProcess.RunAsync(Command("gpg-connect-agent", ["--homedir", _folder.GpgHome, "getinfo pid", "keyinfo --list", "/bye"]), null, cancel);
+        _agent = keys.Output.Split('\n').Select(l => l.Split(' ')).Where(w => w is ["D", _]).Select(w => w[1]).FirstOrDefault();
         if (keys.Output.Split('\n').Select(l => l.Split(' ')).Any(w => w is ["S", "KEYINFO", _, _, _, _, _, "P", ..]))
             throw Unusable("holds a key with a passphrase, and nobody is there to type it", "Take the passphrase off a copy of the key (gpg --edit-key KEY passwd), export that and store it: backup secret set NAME.");
     }
