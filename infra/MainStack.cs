@@ -32,9 +32,9 @@ public static class MainStack
             Databases = settings.KeyPerDatabase ? [.. policy.Databases.Select(d => d.Name)] : [],
             CopyRegion = policy.Copy == CopyMode.Region ? settings.Copy!.Region : null,
         }, provider);
-        var secrets = new Secrets("secrets", new SecretsArgs { Names = names, Databases = policy.Databases, Administrators = admins }, provider);
+        var secrets = new Secrets("secrets", new SecretsArgs { Names = names, Databases = policy.Databases, DrillKey = policy.Encryption.DrillKey, Administrators = admins }, provider);
         var copy = Copy(settings, keys, provider);
-        var made = Output.Tuple(keys.Vault!.Arn, secrets.Arns, keys.DatabaseArns).Apply(t => new Made(t.Item1, t.Item2, t.Item3));
+        var made = Output.Tuple(keys.Vault!.Arn, secrets.Arns, keys.DatabaseArns, secrets.DrillKeyArn).Apply(t => new Made(t.Item1, t.Item2, t.Item3, t.Item4));
         var identity = new Identity("identity", new IdentityArgs
         {
             Names = names,

@@ -12,7 +12,7 @@ internal static class Outputs
         var (names, policy) = (settings.Names, settings.Policy);
         var first = policy.Databases[0];
         var vault = $"s3://{names.VaultBucket}";
-        return new Dictionary<string, object?>
+        var outputs = new Dictionary<string, object?>
         {
             ["vault"] = vault,
             ["configBucket"] = names.ConfigBucket,
@@ -30,5 +30,7 @@ internal static class Outputs
             ["listBackups"] = $"backup list --vault {vault}",
             ["restoreLatest"] = $"backup restore latest --vault {vault} --database {first.Name} --target \"$TARGET_URL\"",
         };
+        if (policy.Encryption.DrillKey is { } drillKey) outputs["setDrillKey"] = $"gpg --armor --export-secret-keys KEY | backup secret set {drillKey}";
+        return outputs;
     }
 }

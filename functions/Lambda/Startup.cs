@@ -33,6 +33,7 @@ public sealed class Startup
         services.AddSingleton<IAmazonSimpleNotificationService>(_ => new AmazonSimpleNotificationServiceClient());
         services.AddSingleton<Subscribers>();
         services.AddSingleton<SecretStore>();
+        services.AddSingleton<DrillKey>();
         services.AddSingleton<PolicyBundle>();
         services.AddSingleton<ReportStore>();
         services.AddSingleton<AwsCall>();

@@ -2,8 +2,11 @@ using static Backup.Infra.Compile.Statement;
 
 namespace Backup.Infra.Compile;
 
-/// <summary>What AWS made up and policies must name: the vault's key, and by the database's name the ARN of each secret and, with a key per database, of each key.</summary>
-public sealed record Made(string KeyArn, IReadOnlyDictionary<string, string> SecretArns, IReadOnlyDictionary<string, string> DatabaseKeyArns);
+/// <summary>
+/// What AWS made up and policies must name: the vault's key, by the database's name the ARN of each secret and, with a key per database, of each key, and the secret of the
+/// drill key or null.
+/// </summary>
+public sealed record Made(string KeyArn, IReadOnlyDictionary<string, string> SecretArns, IReadOnlyDictionary<string, string> DatabaseKeyArns, string? DrillKeyArn);
 
 /// <summary>Statements that several roles share.</summary>
 internal static class Grants

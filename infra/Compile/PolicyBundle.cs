@@ -7,7 +7,7 @@ using Backup.Core.Policies;
 namespace Backup.Infra.Compile;
 
 /// <summary>
-/// The document that every function reads: the policy, with the vault that Pulumi made, and the files that it names (public keys, SQL that is run after a restore). Its key is its hash, so
+/// The document that every function reads: the policy, with the vault that Pulumi made, and the files that it names (public keys, a private one is refused with the policy; SQL that is run after a restore). Its key is its hash, so
 /// an old one stays for runs in flight, and a function refuses a document with another hash than the one that it was deployed with.
 /// </summary>
 public sealed record PolicyBundle(string Content)

@@ -43,6 +43,20 @@ public static class ServicePolicies
         ];
     }
 
+    /// <summary>
+    /// The private key for proofs is read by those who prove, and by nobody who makes backups or administers: whoever holds it and the bucket reads everything. The key's other
+    /// copy is off-line, so nobody needs to read this one in an emergency.
+    /// </summary>
+    public static IEnumerable<Statement> DrillKey(Names names)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        return
+        [
+            Deny("OthersNeverRead", ["secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"], ["*"]).ToEverybody()
+                .When("ArnNotLike", "aws:PrincipalArn", names.RoleArn(names.Role("drill-*"))),
+        ];
+    }
+
     public static string LambdaTrust() => PolicyDocument.Trust(PolicyDocument.Service("Lambda", "lambda.amazonaws.com"));
 
     /// <summary>The same role in Lambda and in the task that a run is handed over to.</summary>

@@ -35,7 +35,7 @@ public static class WorkerPolicies
         ];
     }
 
-    /// <summary>Verify and drills of one database: reads it whole, writes results and evidence only. Knows no password of the source.</summary>
+    /// <summary>Verify and drills of one database: reads it whole, with the drill key where there is one, writes results and evidence only. Knows no password of the source.</summary>
     public static IEnumerable<Statement> Drill(Names names, DatabasePolicy database, Made made, bool fargate)
     {
         ArgumentNullException.ThrowIfNull(names);
@@ -51,6 +51,7 @@ public static class WorkerPolicies
             Grants.List(names, Prefixes(names, database)),
             Grants.Key(names, made.KeyArn, "kms:GenerateDataKey", "kms:Decrypt"),
             .. Grants.OwnKey(names, made, database.Name, "kms:Decrypt"),
+            .. made.DrillKeyArn is { } drillKey ? [Allow("ReadDrillKey", ["secretsmanager:GetSecretValue"], [drillKey])] : (Statement[])[],
             .. fargate ? Grants.HandOver(names, names.Task("drill", database.Name), names.Drill(database.Name)) : [],
             .. Common(names, Names.LogGroup(names.Function("verify", database.Name)), names.TaskLogGroup),
         ];

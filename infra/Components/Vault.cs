@@ -26,15 +26,12 @@ public sealed record VaultReplication(Output<string> RoleArn, Input<string> Buck
 /// <summary>The bucket that holds backups, and the small one that holds the policy under its hash.</summary>
 public sealed class Vault : ComponentResource
 {
-    /// <summary>Everything is locked this long from its first byte: time to notice a run that died before it set the full date.</summary>
-    public const int FirstLockDays = 7;
-
     public Vault(string name, VaultArgs args, ComponentResourceOptions? options = null) : base("backup:infra:Vault", name, options)
     {
         ArgumentNullException.ThrowIfNull(args);
         var (names, policy) = (args.Names, args.Policy);
         var vault = new SafeBucket($"{name}-bucket", names.VaultBucket, args.KeyArn, policy.Lock != LockMode.None, null, this);
-        if (policy.Lock != LockMode.None) vault.Lock(Words.Of(policy.Lock).ToUpperInvariant(), FirstLockDays);
+        if (policy.Lock != LockMode.None) vault.Lock(Words.Of(policy.Lock).ToUpperInvariant(), RetentionPolicy.FirstLockDays);
         vault.Lifecycle(LifecycleCompiler.Rules(policy));
         // S3 then tells EventBridge of every expiry; nobody else does.
         vault.Add(new BucketNotification($"{name}-bucket-notification", new BucketNotificationArgs { Bucket = vault.Bucket.Id, Eventbridge = true }, Options.Guarded(this)));

@@ -1,11 +1,10 @@
 using Backup.Core.Model;
 using Backup.Core.Policies;
 using Backup.Infra.Compile;
-using Backup.Infra.Components;
 
 namespace Backup.Infra.Settings;
 
-/// <summary>What is right by itself and wrong together: policy against configuration, and both against AWS.</summary>
+/// <summary>What is right by itself and wrong together: policy against configuration, and both against AWS. What the policy alone contradicts, its reader has refused.</summary>
 internal static class Contradictions
 {
     /// <summary>The dashboard ends at 500 widgets.</summary>
@@ -24,7 +23,6 @@ internal static class Contradictions
         if (policy.Vault is not null) config.Add("vault", "is set, and here Pulumi makes the bucket", "remove vault from the policy");
         if (settings.Role == StackRole.Copy) return;
         CopyOf(config, settings, policy);
-        Locks(config, policy);
         if (settings.KeyPerDatabase && policy.Copy != CopyMode.None)
             config.Add("backup:keyPerDatabase", $"is true, and the policy says copy: {Words.Of(policy.Copy)}: the copy lies under one key of its own, so ending a database's key would not erase its backups", "remove one of the two");
         Secret(config, settings, "notify.pagerDuty", policy.Notify.PagerDutyVariable, "pagerduty");
@@ -77,18 +75,6 @@ internal static class Contradictions
         }
     }
 
-    /// <summary>The bucket locks everything from its first byte; a lock that outlives its tier hides an expired backup that is still stored and paid for.</summary>
-    private static void Locks(ConfigReader config, Policy policy)
-    {
-        if (policy.Lock == LockMode.None) return;
-        foreach (var (tier, span) in policy.Retention?.Keep ?? new Dictionary<Tier, CalendarSpan>())
-        {
-            if (span.ShortestDays > Vault.FirstLockDays) continue;
-            config.Add("lock", $"is {Words.Of(policy.Lock)}, which locks every object for {Vault.FirstLockDays} days from its first byte, and retention.{Words.Of(tier)} ends after {span}",
-                $"keep {Words.Of(tier)} at least {Vault.FirstLockDays + 1}d, or write lock: none");
-        }
-    }
-
     private static void Secret(ConfigReader config, InfraSettings settings, string path, string? variable, string key)
     {
         if (variable is not null && !settings.Secrets.Contains(key))
@@ -104,8 +90,6 @@ internal static class Contradictions
             var database = policy.Databases[i];
             if (database.Secret is null)
                 config.Add($"databases[{i}].url", "names an environment variable, which functions do not have", "write secret: with a Secrets Manager name");
-            else if (policy.Databases.Take(i).Any(d => d.Secret == database.Secret))
-                config.Add($"databases[{i}].secret", $"\"{database.Secret}\" belongs to another database already", "give each database its own secret");
             if (policy.Databases.Take(i).Any(d => Names.Database(d.Name) == Names.Database(database.Name)))
                 config.Add($"databases[{i}].name", $"\"{database.Name}\" gives the same resource names as another database", "change one of the two names");
             if (database.Schedule is { } schedule) Cron(config, $"databases[{i}].schedule", schedule);

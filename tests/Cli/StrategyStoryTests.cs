@@ -10,11 +10,13 @@ public sealed class StrategyStoryTests(PostgresFixture postgres) : IAsyncLifetim
     private readonly CommandFolder _folder = new(postgres, "strategy");
     private readonly string _root = CommandFolder.Root();
     private TestDatabase _source = null!;
+    private GpgKeys? _keys;
 
     public async ValueTask InitializeAsync() => _source = await postgres.CreatePasswordDatabaseAsync("strategy");
 
     public async ValueTask DisposeAsync()
     {
+        if (_keys is not null) await _keys.DisposeAsync();
         await _source.DisposeAsync();
         _folder.Dispose();
     }
@@ -36,10 +38,11 @@ public sealed class StrategyStoryTests(PostgresFixture postgres) : IAsyncLifetim
         "SELECT count(*) = 1 FROM wallet_ledger l JOIN wallet_transactions t ON t.id = l.transaction_id WHERE l.balance = 95 AND t.amount = -5", "DELETE FROM wallet_ledger WHERE ts > now() - interval '2 days'", "the ledger is fresh")]
     public async Task A_strategy_runs_from_the_first_backup_to_the_drill_that_sees_the_accident(string strategy, string tier, string? work, string? seen, string accident, string check)
     {
-        var policy = PolicyReader.ReadFileOrThrow(Policy(strategy)).Databases[0];
+        var file = await PolicyAsync(strategy);
+        var policy = PolicyReader.ReadFileOrThrow(file).Databases[0];
         await Database.SqlAsync(_source.Url, await File.ReadAllTextAsync(Path.Combine(_root, "tests", "Cli", "Strategies", $"{strategy}.sql"), TestContext.Current.CancellationToken));
         _folder.Variables["DATABASE_URL"] = _source.Url;
-        string[] place = ["--policy", Policy(strategy), "--vault", "v"];
+        string[] place = ["--policy", file, "--vault", "v"];
         string[] source = ["--source", "${DATABASE_URL}", .. place];
 
         var output = await RunAsync(0, ["run", "--kind", "scheduled", "--output", "json", .. source]);
@@ -78,7 +81,25 @@ public sealed class StrategyStoryTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Contains($"{strategy}: would expire 0 of ", output, StringComparison.Ordinal);
     }
 
-    private string Policy(string strategy) => Path.Combine(_root, "examples", $"{strategy}.yaml");
+    /// <summary>The example, with keys of this test in the place of those that nobody has.</summary>
+    private async Task<string> PolicyAsync(string strategy)
+    {
+        var file = Path.Combine(_root, "examples", $"{strategy}.yaml");
+        var recipients = PolicyReader.ReadFileOrThrow(file).Encryption.GpgRecipients;
+        if (recipients.Count == 0) return file;
+        _keys = await GpgKeys.MakeAsync(postgres.Machine, TestContext.Current.CancellationToken);
+        _folder.Variables["GNUPGHOME"] = _keys.Machine["GNUPGHOME"]!;
+        var copy = Path.Combine(_folder.Path, Path.GetFileName(file));
+        File.Copy(file, copy);
+        foreach (var recipient in recipients)
+        {
+            var path = Path.Combine(_folder.Path, Path.GetRelativePath(Path.GetDirectoryName(file)!, recipient));
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.Copy(_keys.PublicKeyFile, path);
+        }
+
+        return copy;
+    }
 
     private async Task<string> RunAsync(int expected, string[] arguments)
     {

@@ -63,6 +63,24 @@ public sealed class StackTests
         Assert.All((await Stacks.GraphAsync("prod")).Of("Function"), f => Assert.Null(f.At("environment", "variables", FunctionContract.KmsKey)));
     }
 
+    [Fact]
+    public async Task A_drill_key_is_a_secret_without_a_value_that_the_roles_of_proofs_may_read_and_no_other()
+    {
+        foreach (var (stack, databases) in new[] { ("bloom", new[] { "bloom" }), (Stacks.Keyed, ["bloom", "analytics"]) })
+        {
+            var graph = await Stacks.GraphAsync(stack);
+            var secret = graph.One("Secret", "secrets.drill-key");
+            Assert.Equal(("bloom/drill-key", true), (secret.Text("name"), secret.Retain));
+            Assert.Contains("\"ArnNotLike\":{\"aws:PrincipalArn\":\"arn:aws:iam::111122223333:role/backup-bloom-production-drill-*\"}", secret.Text("policy"), StringComparison.Ordinal);
+            Assert.Empty(graph.Of("SecretVersion"));
+            Assert.DoesNotContain(graph.Of("SecretRotation"), r => r.Text("secretId").Contains("drill-key", StringComparison.Ordinal));
+            var readers = graph.Of("RolePolicy").Where(p => p.Text("policy").Contains("secret:bloom/drill-key-", StringComparison.Ordinal)).Select(p => p.Name);
+            Assert.Equal(databases.Select(d => $"identity-drill-{d}-policy").Order(StringComparer.Ordinal), readers.Order(StringComparer.Ordinal));
+        }
+
+        foreach (var stack in Stacks.Main.Except(["bloom", Stacks.Keyed])) Assert.DoesNotContain((await Stacks.GraphAsync(stack)).Of("Secret"), s => s.Name == "secrets.drill-key");
+    }
+
     /// <summary>The state names nothing that a restore needs: what holds backups stays when the state is lost or destroyed, under names that follow from the policy.</summary>
     [Fact]
     public async Task Losing_the_state_loses_no_backup()

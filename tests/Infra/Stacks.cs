@@ -13,7 +13,10 @@ internal static class Stacks
 {
     public static string Root { get; } = FindRoot();
 
-    /// <summary>Production with a key per database, which a copy excludes.</summary>
+    /// <summary>Where the paths of the strategies' policies start.</summary>
+    private static string Examples => Path.Combine(Root, "examples");
+
+    /// <summary>Production with a key per database, which a copy excludes, and with gpg and a drill key.</summary>
     public const string Keyed = "keyed";
 
     private static readonly Dictionary<string, string[]> _strategies = new(StringComparer.Ordinal)
@@ -53,13 +56,14 @@ internal static class Stacks
         return graph;
     }
 
-    private static string FolderOf(string stack) => _strategies.ContainsKey(stack) ? Path.Combine(Root, "examples") : Root;
+    private static string FolderOf(string stack) => _strategies.ContainsKey(stack) ? Examples : Root;
 
     private static InfraSettings OwnKeys()
     {
         var values = Values(File.ReadAllText(Path.Combine(Root, "Pulumi.prod.yaml")));
         var policy = JsonNode.Parse(values["backup:policy"]!)!;
         policy["copy"] = "none";
+        policy["encryption"] = JsonNode.Parse("""{"gpgRecipients": ["examples/keys/ops.asc", "examples/keys/drill.asc"], "drillKey": "bloom/drill-key"}""");
         (values["backup:policy"], values["backup:copy"], values["backup:keyPerDatabase"]) = (policy.ToJsonString(), null, "true");
         return SettingsReader.Read(key => values.GetValueOrDefault($"backup:{key}"), values["aws:region"], new HashSet<string> { "pagerduty", "slack", "heartbeat" }, Root);
     }
@@ -81,7 +85,7 @@ internal static class Stacks
         SettingsReader.Read(key => Plain(key) ?? (key == "policy" ? Json(policyYaml) : null), "eu-central-1", secrets.ToHashSet(), null);
 
     /// <summary>The same with other configuration values; null removes one.</summary>
-    public static InfraSettings With(string policyYaml, IReadOnlyDictionary<string, string?> changes, params string[] secrets) => In(null, policyYaml, changes, secrets);
+    public static InfraSettings With(string policyYaml, IReadOnlyDictionary<string, string?> changes, params string[] secrets) => In(Examples, policyYaml, changes, secrets);
 
     /// <summary>The same, in a folder where the files lie that the policy names.</summary>
     public static InfraSettings In(string? folder, string policyYaml, IReadOnlyDictionary<string, string?> changes, params string[] secrets) => SettingsReader.Read(

@@ -63,9 +63,11 @@ public sealed class Deployment : IAsyncDisposable
     /// <param name="database">More keys of the policy's database, as JSON without braces.</param>
     /// <param name="policy">More keys of the policy, as JSON without braces.</param>
     /// <param name="more">More variables.</param>
-    /// <param name="files">More files of the bundle, as JSON without braces.</param>
+    /// <param name="clock">Of the functions.</param>
+    /// <param name="files">Texts of the files that the policy names, by their names.</param>
     public static async Task<Deployment> MakeAsync(
-        CloudFixture cloud, string? url, string database = "", string policy = "", IEnumerable<KeyValuePair<string, string>>? more = null, TimeProvider? clock = null, string files = "")
+        CloudFixture cloud, string? url, string database = "", string policy = "", IEnumerable<KeyValuePair<string, string>>? more = null, TimeProvider? clock = null,
+        IReadOnlyDictionary<string, string>? files = null)
     {
         var environment = $"t{Guid.NewGuid():n}"[..12];
         var vault = await cloud.Moto.MakeBucketAsync(objectLock: true);
@@ -75,7 +77,7 @@ public sealed class Deployment : IAsyncDisposable
         string After(string keys) => keys.Length > 0 ? "," + keys : "";
         var shop = $$"""{"name":"{{Database}}","secret":"{{secret}}","jobs":1 {{After(database)}} }""";
         var document = $$"""{"project":"test","environment":"{{environment}}","vault":"s3://{{vault}}","databases":[{{shop}}] {{After(policy)}} }""";
-        var bundle = $$"""{"policy": {{document}}, "files": {"keys/note.txt":"x" {{After(files)}} } }""";
+        var bundle = $$"""{"policy": {{document}}, "files": {{JsonSerializer.Serialize(files ?? new Dictionary<string, string> { ["keys/note.txt"] = "x" })}} }""";
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(bundle)));
         await cloud.Moto.Client.PutObjectAsync(new PutObjectRequest { BucketName = config, Key = $"policy/{hash}.json", ContentBody = bundle }, Cancel);
         var variables = new Dictionary<string, string>

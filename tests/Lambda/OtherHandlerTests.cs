@@ -57,7 +57,7 @@ public sealed class OtherHandlerTests(PostgresFixture postgres, CloudFixture clo
         await using var source = await postgres.CreateDatabaseAsync();
         await Database.SqlAsync(source.Url, "CREATE TABLE people (id int PRIMARY KEY, note text); INSERT INTO people SELECT i, 'x' FROM generate_series(1, 100) i");
         const string Left = "\"checks\":[{\"name\":\"left\",\"sql\":\"select count(*) from people\",\"equals\":\"99\"}]";
-        await using var deployed = await Deployment.MakeAsync(cloud, source.Url, $"{Left}, \"afterRestore\":\"sql/erasures.sql\"", files: "\"sql/erasures.sql\":\"DELETE FROM people WHERE id = 42\"");
+        await using var deployed = await Deployment.MakeAsync(cloud, source.Url, $"{Left}, \"afterRestore\":\"sql/erasures.sql\"", files: new Dictionary<string, string> { ["sql/erasures.sql"] = "DELETE FROM people WHERE id = 42" });
         Assert.Equal(DumpResult.Committed, (await deployed.DumpAsync(Deployment.Scheduled())).Outcome);
         Assert.Equal("erasures.sql", (await deployed.BackupsAsync()).Single().Manifest!.AfterRestore);
         await deployed.Functions.Verify(Deployment.Json("""{"database":"shop","level":"restore"}"""), Deployment.Context());

@@ -28,6 +28,7 @@ public static partial class Native
     private const int AtCurrentFolder = -100;
     private const uint NoReplace = 1;
     private const int SetPipeSize = 1031;
+    private const int SetDumpable = 4;
 
     /// <summary>Creates a named pipe that only this user may open. Fails when the path exists.</summary>
     public static void MakeFifo(string path)
@@ -52,6 +53,15 @@ public static partial class Native
     public static void WidenPipe(SafeHandle pipe)
     {
         if (OperatingSystem.IsLinux()) _ = FCntl(pipe, SetPipeSize, 1 << 20);
+    }
+
+    /// <summary>
+    /// Closes this process's memory and environment to other processes of the same user, for as long as it lives. Root, and programs that it starts, are not meant. Linux only:
+    /// elsewhere nothing happens.
+    /// </summary>
+    public static void HideProcess()
+    {
+        if (OperatingSystem.IsLinux()) _ = PrCtl(SetDumpable, 0);
     }
 
     /// <summary>Makes the names inside a folder durable. File systems that cannot do it for folders are left to themselves.</summary>
@@ -101,6 +111,9 @@ public static partial class Native
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int FCntl(SafeHandle handle, int command, nint value);
+
+    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
+    private static partial int PrCtl(int option, nuint value);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FSync(int handle);

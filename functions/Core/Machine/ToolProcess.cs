@@ -100,13 +100,17 @@ public sealed partial class ToolProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a program to its end and returns what it printed. Any exit code is a result, not an error.</summary>
-    public static async Task<ToolResult> RunAsync(ToolCommand command, string? input, CancellationToken cancel)
+    public static Task<ToolResult> RunAsync(ToolCommand command, string? input, CancellationToken cancel) =>
+        RunBytesAsync(command, Encoding.UTF8.GetBytes(input ?? ""), cancel);
+
+    /// <summary>The same with bytes as its input.</summary>
+    public static async Task<ToolResult> RunBytesAsync(ToolCommand command, ReadOnlyMemory<byte> input, CancellationToken cancel)
     {
         await using var process = Start(command);
         var output = ReadTextAsync(process.Output, cancel);
         try
         {
-            if (input is not null) await process.Input.WriteAsync(Encoding.UTF8.GetBytes(input), cancel);
+            if (input.Length > 0) await process.Input.WriteAsync(input, cancel);
             await process.Input.DisposeAsync();
         }
         catch (IOException)

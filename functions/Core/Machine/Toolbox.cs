@@ -2,6 +2,11 @@ using Backup.Core.Model;
 
 namespace Backup.Core.Machine;
 
+/// <summary>How gpg reads one stream without a private key.</summary>
+/// <param name="EmptyHome">A folder of this user's alone.</param>
+/// <param name="OptionsFile">gpg's options, and in them the key of this stream: an argument could be read by everybody.</param>
+public sealed record UnlockedArtifact(string EmptyHome, string OptionsFile);
+
 /// <summary>The stock programs that bytes pass through, and their versions.</summary>
 public sealed class Toolbox(MachineEnvironment machine)
 {
@@ -22,11 +27,20 @@ public sealed class Toolbox(MachineEnvironment machine)
     /// <summary>With the private key in the user's own keyring.</summary>
     public ToolCommand Decrypt() => Command("gpg", ["--batch", "--no-tty", "--quiet", "--output", "-", "--decrypt", "-"]);
 
+    /// <summary>With the key of this one stream; no keyring and no agent is touched.</summary>
+    public ToolCommand Decrypt(UnlockedArtifact unlocked)
+    {
+        ArgumentNullException.ThrowIfNull(unlocked);
+        return Command("gpg", ["--homedir", unlocked.EmptyHome, "--options", unlocked.OptionsFile, "--no-keyring", "--no-autostart", "--batch", "--no-tty", "--quiet", "--output", "-", "--decrypt", "-"]);
+    }
+
     /// <summary>The way back through an artifact's filters, last one first.</summary>
-    public IEnumerable<ToolCommand> Undo(IReadOnlyList<string> filters) => filters.Reverse().Select(f => f switch
+    /// <param name="filters">In the order of application.</param>
+    /// <param name="unlocked">Null: the private key is in the user's own keyring.</param>
+    public IEnumerable<ToolCommand> Undo(IReadOnlyList<string> filters, UnlockedArtifact? unlocked) => filters.Reverse().Select(f => f switch
     {
         "zstd" => Decompress(),
-        "gpg" => Decrypt(),
+        "gpg" => unlocked is null ? Decrypt() : Decrypt(unlocked),
         _ => throw new BackupException(ErrorCode.BackupFormat, $"the manifest names the filter \"{f}\", which this program does not know",
             "Use a newer version of this program."),
     });

@@ -41,7 +41,7 @@ public sealed record ErrorCode(string Name, int ExitCode, string Meaning)
     public static readonly ErrorCode TargetUnfit = new("target.unfit", Failed, "the restore target lacks roles, extensions or rights");
     public static readonly ErrorCode RestoreFailed = new("restore.failed", Failed, "a statement of the restore failed");
     public static readonly ErrorCode RestoreDifferent = new("restore.different", Different, "the restored database differs from the manifest");
-    public static readonly ErrorCode SecretUnusable = new("secret.unusable", Failed, "a stored login is missing, may not be read, or is not understood");
+    public static readonly ErrorCode SecretUnusable = new("secret.unusable", Failed, "a stored login or key is missing, may not be read, or is not understood");
     public static readonly ErrorCode RotationFailed = new("rotation.failed", Failed, "a database password could not be changed; the old one works");
     public static readonly ErrorCode RunnerUnavailable = new("runner.unavailable", Failed, "another machine that should take over could not be started");
     public static readonly ErrorCode NoticeFailed = new("notice.failed", Failed, "a notice could not be delivered");

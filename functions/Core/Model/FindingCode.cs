@@ -109,6 +109,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
     public static readonly FindingCode CheckEgress = Check("check.egress", Severity.Info, "what the provider charges for reading the backups");
     public static readonly FindingCode CheckErasure = Check("check.erasure", Severity.Warning, "a lock that nobody can break outlasts a year");
     public static readonly FindingCode CheckNotify = Check("check.notify", Severity.Warning, "notices of this kind would reach nobody");
+    public static readonly FindingCode CheckDrillKey = Check("check.drillKey", Severity.Warning, "no private key is online for proofs on AWS, or one that opens every backup is");
     public static readonly FindingCode CheckNoDrill = Check("check.noDrill", Severity.Info, "nothing proves that backups can be restored");
 
     private static readonly FindingCode[] _policy =
@@ -139,7 +140,7 @@ public sealed record FindingCode(string Name, Severity Severity, NoticeRoute Rou
         BackupFailed, SyncFailed, BackupDamaged, GlobalsMissing, GlobalsSecret, SettingsSecret, DatabaseSetting, TargetEventTriggers, SchemaLeftOut, SchemaOwner, SchemaForeignKey, ErasuresSkipped,
         QuestionFailed, QuestionNotRun, IncrementFull, IncrementWatermark, IncrementDeletes, IncrementNoTable, IncrementForeignKey, IncrementNewer, IncrementPartition, IncrementColumns,
         PruneNotRemoved, ToolNewer,
-        CheckRpo, CheckRto, CheckMaxAge, CheckLambda, CheckDrillDisk, CheckEgress, CheckErasure, CheckNotify, CheckNoDrill,
+        CheckRpo, CheckRto, CheckMaxAge, CheckLambda, CheckDrillDisk, CheckEgress, CheckErasure, CheckNotify, CheckDrillKey, CheckNoDrill,
         .. _policy,
     ];
 

@@ -22,12 +22,13 @@ public sealed class ArtifactReader : ReadOnlyStream
     }
 
     /// <param name="raw">False: the stored bytes as they are, for a checksum.</param>
+    /// <param name="unlocked">Null: what is encrypted is read with gpg's own keyring.</param>
     public static async Task<ArtifactReader> OpenAsync(
-        IVault vault, Toolbox tools, Artifact artifact, bool raw, Action<int>? passed, CancellationToken cancel)
+        IVault vault, Toolbox tools, Artifact artifact, bool raw, Action<int>? passed, CancellationToken cancel, UnlockedArtifacts? unlocked = null)
     {
         var stored = new MeteredStream(await vault.OpenAsync(artifact.Key, 0, cancel), passed);
         var stages = new List<Stream> { stored };
-        foreach (var command in raw ? tools.Undo(artifact.Filters) : []) stages.Add(ToolFilter.Start(stages[^1], command, null, cancel, mayBeEmpty: artifact.Role == ArtifactRole.Chunk));
+        foreach (var command in raw ? tools.Undo(artifact.Filters, unlocked?.Of(artifact)) : []) stages.Add(ToolFilter.Start(stages[^1], command, null, cancel, mayBeEmpty: artifact.Role == ArtifactRole.Chunk));
         return new ArtifactReader(artifact, stored, stages);
     }
 

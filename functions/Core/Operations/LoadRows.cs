@@ -49,7 +49,7 @@ internal sealed class LoadRows(
         await loader.TransactionAsync(table, async () =>
         {
             var emptied = freeze && await loader.TryEmptyAsync(table, cancel);
-            await using var readers = new ReadAhead(load.Chunks, chunk => ArtifactReader.OpenAsync(request.Vault, tools, chunk, raw: true, count, cancel));
+            await using var readers = new ReadAhead(load.Chunks, chunk => ArtifactReader.OpenAsync(request.Vault, tools, chunk, raw: true, count, cancel, request.Unlocked));
             foreach (var chunk in load.Chunks) await LoadAsync(loader, chunk, await readers.NextAsync(), emptied, cancel);
         }, cancel);
     }

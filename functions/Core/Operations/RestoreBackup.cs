@@ -194,7 +194,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         if (free < basis.RawBytes)
             throw NoSpace($"the base archive needs {Bytes.Text(basis.RawBytes)} in {Path.GetDirectoryName(archive)}, {Bytes.Text(free)} are free");
 
-        await using var reader = await ArtifactReader.OpenAsync(request.Vault, _tools, basis, raw: true, Count, cancel);
+        await using var reader = await ArtifactReader.OpenAsync(request.Vault, _tools, basis, raw: true, Count, cancel, request.Unlocked);
         await using var file = new FileStream(archive, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20);
         try
         {

@@ -70,6 +70,9 @@ public sealed record RestoreRequest
     /// </summary>
     public string? LoadAs { get; init; }
 
+    /// <summary>Null: what is encrypted is read with gpg's own keyring.</summary>
+    public UnlockedArtifacts? Unlocked { get; init; }
+
     /// <summary>Left out, with the rows of their configuration tables where these are missing because of it.</summary>
     public IReadOnlyList<string> IgnoreExtensions { get; init; } = [];
 

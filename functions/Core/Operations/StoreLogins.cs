@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Backup.Core.Model;
 using Backup.Core.Postgres;
 using Backup.Core.Storage;
@@ -33,26 +32,7 @@ public sealed class StoreLogins(AwsCall aws)
 
         if (check) foreach (var target in targets) await LoginCheck.RunAsync(target, [], cancel);
         // The newest value becomes current and pushes the one before it to previous: the clone goes first.
-        foreach (var login in logins.Reverse()) await PutAsync(secret, login, previous ? "AWSPREVIOUS" : "AWSCURRENT", cancel);
+        foreach (var login in logins.Reverse()) await SecretValue.PutAsync(aws, secret, login, previous ? "AWSPREVIOUS" : "AWSCURRENT", cancel);
         return [.. targets.Select(t => t.User)];
-    }
-
-    private async Task PutAsync(string secret, string login, string stage, CancellationToken cancel)
-    {
-        try
-        {
-            await aws.PostAsync("secretsmanager", "secretsmanager.PutSecretValue", new JsonObject
-            {
-                ["SecretId"] = secret,
-                ["ClientRequestToken"] = Guid.NewGuid().ToString(),
-                ["SecretString"] = login,
-                ["VersionStages"] = new JsonArray(stage),
-            }, cancel);
-        }
-        catch (AwsCallException e)
-        {
-            throw new BackupException(ErrorCode.SecretUnusable, $"the secret {secret} was not stored: {e.Message}", e.Code == "ResourceNotFoundException"
-                ? "Run `pulumi up` first, which makes it; or: aws secretsmanager create-secret --name NAME." : "Grant secretsmanager:PutSecretValue on it to yourself, and check AWS_REGION.", e) { IsTransient = e.MayPass };
-        }
     }
 }

@@ -12,7 +12,8 @@ namespace Backup.Core.Operations;
 /// <summary>
 /// Proof of what is stored, in three levels. Reads every byte and reports every difference, not only the first. The result is written beside the manifest.
 /// </summary>
-public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, IProgress<Progress>? progress = null, IReadOnlyList<string>? ignoreExtensions = null)
+/// <param name="privateKey">Of encrypted backups. Null: gpg's own keyring serves.</param>
+public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, IProgress<Progress>? progress = null, IReadOnlyList<string>? ignoreExtensions = null, PrivateKeySource? privateKey = null)
 {
     private const int Parallel = 4;
 
@@ -42,7 +43,7 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
     private async Task<VerifyResult> RestoreAsync(IVault vault, CatalogEntry entry, CancellationToken cancel)
     {
         var drill = new RunDrill(machine, clock, installations, progress);
-        var report = await drill.ExecuteAsync(new DrillRequest { Vault = vault, Backup = entry, IgnoreExtensions = ignoreExtensions ?? [], Record = false }, cancel);
+        var report = await drill.ExecuteAsync(new DrillRequest { Vault = vault, Backup = entry, IgnoreExtensions = ignoreExtensions ?? [], PrivateKey = privateKey, Record = false }, cancel);
         return new VerifyResult
         {
             Id = report.Id,
@@ -60,22 +61,25 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
     {
         var started = Stopwatch.GetTimestamp();
         var findings = new ConcurrentBag<Finding>();
-        if (entry.Manifest is { } manifest) await CheckAsync(vault, entry, manifest, level, findings, cancel);
+        Finding? locked = null;
+        if (entry.Manifest is { } manifest) locked = await CheckAsync(vault, entry, manifest, level, findings, cancel);
         else findings.Add(Difference(entry.Prefix + VaultKeys.ManifestName, entry.Problem!));
         return new VerifyResult
         {
             Id = entry.Id.ToString(),
             Level = level,
             At = clock.GetUtcNow(),
-            Verdict = findings.IsEmpty ? Verdict.Pass : Verdict.Fail,
+            // A difference that was seen stays one, whatever could not be tried.
+            Verdict = !findings.IsEmpty ? Verdict.Fail : locked is null ? Verdict.Pass : Verdict.CouldNotVerify,
             Objects = entry.Manifest?.Artifacts.Count ?? 0,
             StoredBytes = entry.Manifest?.Totals.StoredBytes ?? 0,
             Seconds = Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3),
-            Findings = [.. findings.OrderBy(f => f.Subject, StringComparer.Ordinal)],
+            Findings = [.. findings.OrderBy(f => f.Subject, StringComparer.Ordinal), .. locked is null ? [] : (Finding[])[locked]],
         };
     }
 
-    private async Task CheckAsync(
+    /// <returns>Why what is encrypted was not opened, or null. Then its checksums are proven and nothing more.</returns>
+    private async Task<Finding?> CheckAsync(
         IVault vault, CatalogEntry entry, Manifest manifest, VerifyLevel level, ConcurrentBag<Finding> findings, CancellationToken cancel)
     {
         var objects = await Stored.ListAsync(vault, entry, cancel);
@@ -84,22 +88,37 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
         foreach (var sentence in wrong) findings.Add(Difference(sentence.Split(' ')[0], sentence));
         var readable = manifest.Artifacts.Where(a => !findings.Any(f => f.Subject == a.Key)).ToList();
         var postgres = level == VerifyLevel.Archive ? await installations.ForMajorAsync(manifest.Snapshot.ServerMajor, cancel) : null;
+        var (unlocked, locked) = postgres is null ? (null, null) : await UnlockAsync(vault, entry, manifest with { Artifacts = readable }, cancel);
+        using var _ = unlocked;
         var counter = new ProgressCounter(progress, manifest.Totals.StoredBytes, "verifying");
         await System.Threading.Tasks.Parallel.ForEachAsync(readable, new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = cancel },
             async (artifact, token) =>
             {
-                var difference = postgres is null
+                var difference = postgres is null || (locked is not null && UnlockedArtifacts.IsLocked(artifact))
                     ? await ArtifactReader.StoredDifferenceAsync(vault, _tools, artifact, n => counter.Add(n, n), token)
-                    : await ReadWholeAsync(vault, artifact, postgres, n => counter.Add(n, n), token);
+                    : await ReadWholeAsync(vault, artifact, postgres, unlocked, n => counter.Add(n, n), token);
                 if (difference is not null) findings.Add(Difference(artifact.Key, difference));
             });
+        return locked;
+    }
+
+    private async Task<(UnlockedArtifacts? Unlocked, Finding? Locked)> UnlockAsync(IVault vault, CatalogEntry entry, Manifest manifest, CancellationToken cancel)
+    {
+        try
+        {
+            return (await UnlockedArtifacts.OpenAsync(vault, machine, [manifest], privateKey, cancel), null);
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.SecretUnusable && !e.IsTransient)
+        {
+            return (null, DrillFailure.Judge(e, entry.Id.ToString(), []).Finding);
+        }
     }
 
     // The checksum shows that the bytes are the ones that were written; this shows in the same pass that they are worth something.
     private async Task<string?> ReadWholeAsync(
-        IVault vault, Artifact artifact, PostgresInstallation postgres, Action<int> passed, CancellationToken cancel)
+        IVault vault, Artifact artifact, PostgresInstallation postgres, UnlockedArtifacts? unlocked, Action<int> passed, CancellationToken cancel)
     {
-        await using var reader = await ArtifactReader.OpenAsync(vault, _tools, artifact, raw: true, passed, cancel);
+        await using var reader = await ArtifactReader.OpenAsync(vault, _tools, artifact, raw: true, passed, cancel, unlocked);
         var meter = new RowMeter(hashing: false);
         await using var tapped = new TapStream(reader, bytes =>
         {

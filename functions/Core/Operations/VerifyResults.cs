@@ -26,7 +26,7 @@ public sealed record VerifyResult
     public required VerifyLevel Level { get; init; }
     public required DateTimeOffset At { get; init; }
 
-    /// <summary>could-not-verify at level restore only: at the others such a failure is an error.</summary>
+    /// <summary>could-not-verify at level restore, and at level archive when a private key was to be had elsewhere and was not: other such failures are errors.</summary>
     public required Verdict Verdict { get; init; }
     public bool Passed => Verdict == Verdict.Pass;
     public required int Objects { get; init; }

@@ -6,24 +6,44 @@ namespace Backup.Core.Operations;
 public sealed class WorkFolder : IDisposable
 {
     private const string NamePrefix = "backup-work-";
+    private const string Memory = "/dev/shm";
 
     private WorkFolder(string folder) => Folder = folder;
 
     public string Folder { get; }
 
-    /// <summary>An empty home for gpg, so that encrypting touches nobody's keyring.</summary>
+    /// <summary>An empty home for gpg, so that nobody's keyring is touched.</summary>
     public string GpgHome => Directory.CreateDirectory(Path.Combine(Folder, "gpg"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
 
     public static WorkFolder Create(MachineEnvironment machine)
     {
         ArgumentNullException.ThrowIfNull(machine);
-        foreach (var old in Directory.EnumerateDirectories(machine.TempFolder, NamePrefix + "*"))
+        return Create(machine.TempFolder);
+    }
+
+    /// <summary>For keys: on no disk, where the system has a file system in memory that this user may write to; else as <see cref="Create(MachineEnvironment)"/>.</summary>
+    public static WorkFolder CreateInMemory(MachineEnvironment machine)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        try
+        {
+            return Create(Directory.Exists(Memory) ? Memory : machine.TempFolder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return Create(machine.TempFolder);
+        }
+    }
+
+    private static WorkFolder Create(string parent)
+    {
+        foreach (var old in Directory.EnumerateDirectories(parent, NamePrefix + "*"))
         {
             var pid = Path.GetFileName(old)[NamePrefix.Length..].Split('-')[0];
             if (Directory.Exists("/proc") && !Directory.Exists($"/proc/{pid}") && IsOurs(old)) Bury(old);
         }
 
-        var folder = Path.Combine(machine.TempFolder, $"{NamePrefix}{Environment.ProcessId}-{Path.GetRandomFileName()}");
+        var folder = Path.Combine(parent, $"{NamePrefix}{Environment.ProcessId}-{Path.GetRandomFileName()}");
         return new WorkFolder(Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName);
     }
 

@@ -85,6 +85,9 @@ public sealed record RetentionPolicy(IReadOnlyDictionary<Tier, CalendarSpan> Kee
     /// <summary>What to write where nobody has a better idea. Never assumed: a policy that says nothing keeps everything.</summary>
     public const string Standard = "retention: { daily: 30d, weekly: 8w, monthly: 12mo, annual: 7y, pre-deploy: 3y }";
 
+    /// <summary>Days for which a vault with a lock locks everything from its first byte, whatever its tier: time to notice a run that died before it set the full date.</summary>
+    public const int FirstLockDays = 7;
+
     /// <summary>The tiers that a scheduled backup can take.</summary>
     public static bool IsScheduled(Tier tier) => tier is Tier.Daily or Tier.Weekly or Tier.Monthly or Tier.Annual;
 }
@@ -96,6 +99,12 @@ public sealed record EncryptionPolicy
 {
     /// <summary>Paths of public key files. Empty = no gpg.</summary>
     public IReadOnlyList<string> GpgRecipients { get; init; } = [];
+
+    /// <summary>
+    /// Name of a Secrets Manager secret with a private key for proofs on AWS, or null: drills there could not verify. Its public half is one of <see cref="GpgRecipients"/>,
+    /// which only a proof can show.
+    /// </summary>
+    public string? DrillKey { get; init; }
 }
 
 public sealed record WatchPolicy

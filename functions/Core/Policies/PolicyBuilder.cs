@@ -22,15 +22,12 @@ internal sealed class PolicyBuilder(string? folder)
             Lock = lockMode,
             LockReason = lockReason,
             Copy = map.Or("copy", Forms.Word<CopyMode>(), CopyMode.None),
-            Encryption = Encryption(map),
+            Encryption = Encryption(map, databases),
             Watch = Watch(map),
             Drill = Drill(map),
             Notify = Notify(map),
         };
-        if (policy.Vault is { } vault && !IsS3(vault)) FolderContradictions(map, policy);
-        if (retention is { Keep.Count: > 0 } && !retention.Keep.Keys.Any(RetentionPolicy.IsScheduled) && databases.Any(d => d.Schedule is not null))
-            map.Contradiction("retention", "keeps no tier that a scheduled backup can take, and a database has a schedule",
-                "name daily, weekly, monthly or annual");
+        Contradictions.Find(map, policy);
         map.Finish();
         return policy;
     }
@@ -45,8 +42,6 @@ internal sealed class PolicyBuilder(string? folder)
         return result;
     }
 
-    private static bool IsS3(string vault) => vault.StartsWith("s3://", StringComparison.Ordinal);
-
     private static Objectives? Objectives(PolicyMap map)
     {
         if (map.Map("objectives") is not { } objectives) return null;
@@ -60,18 +55,7 @@ internal sealed class PolicyBuilder(string? folder)
     private string? Vault(PolicyMap map)
     {
         var vault = map.Optional("vault", Forms.Vault);
-        return vault is null || folder is null || IsS3(vault) ? vault : Path.GetFullPath(vault, folder);
-    }
-
-    // A folder keeps nobody from deleting and is in no region: a policy that says so would promise what does not happen.
-    private static void FolderContradictions(PolicyMap map, Policy policy)
-    {
-        if (policy.Lock != LockMode.None)
-            map.Contradiction("lock", "needs S3, and the vault is a folder", "write lock: none, or an s3:// vault");
-        if (policy.Copy != CopyMode.None)
-            map.Contradiction("copy", "needs S3, and the vault is a folder", "write copy: none and use `backup sync`, or an s3:// vault");
-        if (policy.Storage.Count > 0)
-            map.Contradiction("storage", "needs S3, and the vault is a folder", "remove storage, or write an s3:// vault");
+        return vault is null || folder is null || Contradictions.IsS3(vault) ? vault : Path.GetFullPath(vault, folder);
     }
 
     private List<DatabasePolicy> Databases(PolicyMap map)
@@ -88,13 +72,15 @@ internal sealed class PolicyBuilder(string? folder)
             if (database.Name.Length > 0 && !firsts.TryAdd(database.Name, item))
                 item.Problems.Add("policy.duplicateName", item.PathOf("name"), item.LineOf("name"),
                     $"{ProblemList.Show(database.Name)} is the name of {firsts[database.Name].Path} already", "give each database its own name");
+            if (database.Secret is { } secret && databases.FindIndex(d => d.Secret == secret) is var first && first < databases.Count - 1)
+                item.Contradiction("secret", $"{ProblemList.Show(secret)} is the secret of {items[first].Path} already", "give each database its own secret");
         }
 
         if (map.IsEmptyList("databases")) map.BadValue("databases", "is empty, so nothing would be backed up", "name at least one database");
         return databases;
     }
 
-    private EncryptionPolicy Encryption(PolicyMap map)
+    private EncryptionPolicy Encryption(PolicyMap map, List<DatabasePolicy> databases)
     {
         if (map.Map("encryption") is not { } encryption) return new EncryptionPolicy();
         var recipients = new List<string>();
@@ -108,8 +94,14 @@ internal sealed class PolicyBuilder(string? folder)
             recipients.Add(file);
         }
 
+        var drillKey = encryption.Optional("drillKey", Forms.SecretNameAs("bloom/drill-key"));
+        if (encryption.Has("drillKey") && (!encryption.Has("gpgRecipients") || encryption.IsEmptyList("gpgRecipients")))
+            encryption.Contradiction("drillKey", "stands without gpgRecipients, so there is nothing that it could open",
+                "list the file of its public key, and a key that lies off-line, under gpgRecipients, or remove drillKey");
+        if (drillKey is not null && databases.Find(d => d.Secret == drillKey) is { } owner)
+            encryption.Contradiction("drillKey", $"{ProblemList.Show(drillKey)} is the secret of the database {owner.Name} already", "give the key a secret of its own");
         encryption.Finish();
-        return new EncryptionPolicy { GpgRecipients = recipients };
+        return new EncryptionPolicy { GpgRecipients = recipients, DrillKey = drillKey };
     }
 
     private static WatchPolicy Watch(PolicyMap map)

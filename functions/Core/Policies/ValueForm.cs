@@ -38,8 +38,7 @@ internal static partial class Forms
 
     public static readonly ValueForm<string> Schedule = new(Policies.Schedule.Accepted, ParseSchedule);
 
-    public static readonly ValueForm<string> SecretName = new(
-        "write the name of a Secrets Manager secret, for example bloom/database-url", ParseSecretName, Hidden: true);
+    public static readonly ValueForm<string> SecretName = SecretNameAs("bloom/database-url");
 
     public static readonly ValueForm<string> Table = new("write schema.table, for example public.bookings", ParseTable);
 
@@ -51,6 +50,9 @@ internal static partial class Forms
     /// <summary><c>${NAME}</c> and nothing else; the value is NAME.</summary>
     public static ValueForm<string> ReferenceAs(string example) => new(
         $"write a reference to an environment variable, for example \"${{{example}}}\"", ParseReference, Hidden: true);
+
+    public static ValueForm<string> SecretNameAs(string example) => new(
+        $"write the name of a Secrets Manager secret, for example {example}", ParseSecretName, Hidden: true);
 
     public static ValueForm<int> Whole(int min, int max) => new($"write a whole number from {min} to {max}", (string text, out int value) =>
     {

@@ -41,7 +41,7 @@ public sealed class SecretStore(IAmazonSecretsManager client, MachineEnvironment
         {
             var answer = await MapAsync(secret, "secretsmanager:GetSecretValue",
                 () => client.GetSecretValueAsync(new GetSecretValueRequest { SecretId = secret, VersionStage = stage, VersionId = version }, cancel));
-            return answer.SecretString ?? throw Unusable(secret, "is binary", $"Store a URL or JSON: backup secret set {secret}.", null);
+            return answer.SecretString ?? throw Unusable(secret, "is binary", $"Store it as text: backup secret set {secret}.", null);
         }
         catch (BackupException e) when (e.InnerException is ResourceNotFoundException)
         {

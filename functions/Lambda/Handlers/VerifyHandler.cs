@@ -14,14 +14,17 @@ using Backup.Lambda.Hosting;
 
 namespace Backup.Lambda.Handlers;
 
-/// <summary>Event → proof of one backup, here or in a task. Knows no password of the source. Drills are counted.</summary>
-public sealed class VerifyHandler(Settings settings, MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, PolicyBundle policies, HandOver handOver, Figures figures)
+/// <summary>Event → proof of one backup, here or in a task. Knows no password of the source, and a private key only where the policy names one for proofs. Drills are counted.</summary>
+public sealed class VerifyHandler(
+    Settings settings, MachineEnvironment machine, TimeProvider clock, PostgresInstallations installations, PolicyBundle policies, DrillKey drillKey, HandOver handOver, Figures figures)
 {
     public async Task<VerifyEventResult> HandleAsync(JsonElement json, Invocation call)
     {
         ArgumentNullException.ThrowIfNull(call);
         var e = EventReader.Read(json, LambdaJson.Default.VerifyEvent, call.Function);
         var level = Words.Parse<VerifyLevel>(e.Level ?? "checksum", "the event's level");
+        // A drill's server has this user: it must find neither the role's credentials nor what is left of a private key.
+        Native.HideProcess();
         // A scheduled drill that cannot even begin has not passed; a wrong id by hand says nothing about backups.
         var counted = level == VerifyLevel.Restore && e.ScheduledTime is not null ? settings.Serves(e.Database) : null;
         VerifyEventResult? result = null;
@@ -38,8 +41,8 @@ public sealed class VerifyHandler(Settings settings, MachineEnvironment machine,
             try
             {
                 result = level == VerifyLevel.Restore
-                    ? VerifyEventResult.Of(await new RunDrill(machine, clock, installations, call.Steps).ExecuteAsync(Drill(policy, database, vault, entry), call.Cancel))
-                    : VerifyEventResult.Of(await new VerifyBackup(machine, clock, installations, call.Steps).ExecuteAsync(vault, entry, level, record: true, call.Cancel));
+                    ? VerifyEventResult.Of(await new RunDrill(machine, clock, installations, call.Steps).ExecuteAsync(Drill(policy, database, vault, entry) with { PrivateKey = drillKey.Of(policy) }, call.Cancel))
+                    : VerifyEventResult.Of(await new VerifyBackup(machine, clock, installations, call.Steps, privateKey: drillKey.Of(policy)).ExecuteAsync(vault, entry, level, record: true, call.Cancel));
             }
             catch (OperationCanceledException) when (call.IsOverdue && !e.HandedOver && handOver.IsPossible)
             {

@@ -92,6 +92,20 @@ public sealed class PolicyCheckTests
         Assert.Null(Of(Locked(LockMode.Governance, new(7, CalendarUnit.Years)), CheckHistory.Empty, FindingCode.CheckErasure));
     }
 
+    [Theory]
+    [InlineData("db/url", null, 2, "no private key is online on AWS: there drills, and verify above checksum, end in COULD NOT VERIFY", Severity.Warning)]
+    [InlineData("db/url", "db/key", 2, "a private key that reads every backup is online: the secret db/key, which the roles of verify and drill may read, and nobody else", Severity.Info)]
+    [InlineData("db/url", "db/key", 1, "names one key beside the drill key db/key: either that is no recipient, and opens nothing, or it is the only one", Severity.Warning)]
+    [InlineData(null, "db/key", 2, "the secret db/key is read by functions on AWS, and no database of this policy is served by them: here gpg's own keyring serves", Severity.Info)]
+    [InlineData(null, null, 2, null, Severity.Info)]
+    [InlineData("db/url", null, 0, null, Severity.Info)]
+    public void What_encryption_means_for_proofs_on_AWS_is_told(string? secret, string? drillKey, int recipients, string? sentence, Severity severity)
+    {
+        var policy = Story.Policy(d => d with { Secret = secret }, p => p with { Encryption = new EncryptionPolicy { GpgRecipients = [.. Enumerable.Range(0, recipients).Select(n => $"{n}.asc")], DrillKey = drillKey } });
+        var found = PolicyCheck.Judge(policy, new Dictionary<string, CheckHistory>()).FirstOrDefault(f => f.Code == FindingCode.CheckDrillKey.Name);
+        Assert.Equal((sentence, sentence is null ? null : severity), (found?.Sentence, found?.Severity));
+    }
+
     [Fact]
     public void The_example_of_production_keeps_what_it_promises()
     {

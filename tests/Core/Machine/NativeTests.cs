@@ -5,6 +5,8 @@ namespace Backup.Core.Tests.Machine;
 
 public sealed class NativeTests : IDisposable
 {
+    private const int GetDumpable = 3;
+
     private readonly string _folder = Directory.CreateTempSubdirectory("native-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -30,4 +32,18 @@ public sealed class NativeTests : IDisposable
         Assert.False(File.Exists(first));
         Native.SyncFolder(_folder);
     }
+
+    /// <summary>What the kernel then refuses to others of this user (and not to root, as which tests may run) is its own promise: prctl(2), proc(5).</summary>
+    [Fact]
+    public void A_process_can_close_its_memory_and_environment()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "the kernel of Linux does it");
+        Native.HideProcess();
+        Assert.Equal(0, PrCtl(GetDumpable));
+    }
+
+#pragma warning disable SYSLIB1054 // the generated form needs unsafe code, for one call of a test
+    [System.Runtime.InteropServices.DllImport("libc", EntryPoint = "prctl")]
+    private static extern int PrCtl(int option);
+#pragma warning restore SYSLIB1054
 }

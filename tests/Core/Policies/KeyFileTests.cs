@@ -26,6 +26,14 @@ public sealed class KeyFileTests : IDisposable
     }
 
     [Fact]
+    public void The_secret_of_a_drill_key_is_a_name_beside_the_files()
+    {
+        Write("a.asc", _public);
+        var reading = PolicyText.Read(PolicyText.Least + "encryption: { gpgRecipients: [a.asc], drillKey: bloom/drill-key }\n", folder: _folder);
+        Assert.Equal("bloom/drill-key", reading.OrThrow().Encryption.DrillKey);
+    }
+
+    [Fact]
     public void Everything_that_is_no_public_key_is_refused()
     {
         Write("text.asc", "hello"u8.ToArray());

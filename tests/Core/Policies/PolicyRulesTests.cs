@@ -80,6 +80,12 @@ public sealed class PolicyRulesTests
     [InlineData("    criticalTables: [{ table: public.users, every: 1h, mode: whole }]", "databases[0].criticalTables[0].mode (line 6): \"whole\" is not known")]
     [InlineData("    criticalTables: [{ table: public.users }]", "databases[0].criticalTables[0].every (line 6): is required and missing")]
     [InlineData("    schemas: { exclude: [s] }\n    criticalTables: [{ table: s.t, every: 1h }]", "databases[0].criticalTables[0].table (line 7): \"s.t\" is in a schema that schemas.exclude leaves out")]
+    [InlineData("encryption: { drillKey: bloom/drill-key }", "encryption.drillKey (line 6): stands without gpgRecipients, so there is nothing that it could open")]
+    [InlineData("encryption: { gpgRecipients: [], drillKey: bloom/drill-key }", "encryption.drillKey (line 6): stands without gpgRecipients, so there is nothing that it could open")]
+    [InlineData("encryption: { gpgRecipients: [a.asc], drillKey: \"arn:aws:secretsmanager:eu-central-1:111122223333:secret:x\" }", "encryption.drillKey (line 6): the value (not shown) is not a name that Secrets Manager accepts")]
+    [InlineData("encryption: { gpgRecipients: [a.asc], drillkey: x }", "encryption.drillkey (line 6): is not a key of the policy; did you mean drillKey?")]
+    [InlineData("  - { name: b, secret: b/url }\nencryption: { gpgRecipients: [a.asc], drillKey: b/url }", "encryption.drillKey (line 7): \"b/url\" is the secret of the database b already")]
+    [InlineData("  - { name: b, secret: b/url }\n  - { name: c, secret: b/url }", "databases[2].secret (line 7): \"b/url\" is the secret of databases[1] already")]
     [InlineData("    checks: [{ name: a, sql: select 1 }]", "databases[0].checks[0].min (line 6): is required and missing")]
     [InlineData("    checks: [{ name: a, sql: select 1, min: 2, max: 1 }]", "databases[0].checks[0].min (line 6): is above max, so the check can never pass")]
     [InlineData("    checks: [{ name: a, sql: select 1, min: 2, maxAge: 1h }]", "databases[0].checks[0].sql (line 6): its one value cannot be judged by min/max and maxAge")]
@@ -99,6 +105,19 @@ public sealed class PolicyRulesTests
                 "storage (line 9): needs S3, and the vault is a folder → remove storage, or write an s3:// vault",
             ],
             Problems(Least + "vault: /srv/backups\nlock: compliance\ncopy: region\nstorage: { annual: { ia: 30d } }\n"));
+
+    [Theory]
+    [InlineData("governance", "7d", "7d")]
+    [InlineData("compliance", "1w", "1w")]
+    [InlineData("governance", "8d", null)]
+    [InlineData("none", "3d", null)]
+    public void A_lock_that_outlives_a_tier_is_refused(string locked, string kept, string? ends) =>
+        Assert.Equal(ends is null ? [] : [$"lock (line 6): is {locked}, which locks every object for 7 days from its first byte, and retention.daily ends after {ends} → keep daily at least 8d, or write lock: none"],
+            Problems(Least + $"lock: {locked}\nretention: {{ daily: {kept}, weekly: 8w }}\n"));
+
+    [Fact]
+    public void Every_tier_that_a_lock_outlives_is_named_together_with_what_else_is_wrong() => Assert.Equal(3,
+        Problems(Least + "vault: s3://bucket\nlock: governance\nretention: { daily: 3d, weekly: 1w }\nencryption: { drillKey: bloom/drill-key }\n").Count);
 
     [Theory]
     [InlineData("monthly: { instant: 30d }")]

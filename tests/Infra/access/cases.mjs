@@ -110,6 +110,16 @@ export const keyed = {
   ],
 }
 
+// Of the same stack, which also has encryption.drillKey.
+Object.assign(keyed, {
+  'With gpg and a drill key': [
+    ['read the drill key', 'secretsmanager:GetSecretValue', 'drill-key', { 'aws:ResourceTag/backup-stack': 'backup-bloom-production' }, ['drill']],
+    ["read the drill key as a rotation's secret", 'secretsmanager:GetSecretValue', 'drill-key', { 'secretsmanager:resource/AllowRotationLambdaArn': 'rotation-function', 'aws:ResourceTag/backup-stack': 'backup-bloom-production' }, ['drill']],
+    ['see that the drill key has a value', 'secretsmanager:DescribeSecret', 'drill-key', { 'aws:ResourceTag/backup-stack': 'backup-bloom-production' }, ['watch', 'ci-preview', 'ci-deploy', 'ci-made', 'account-admin']],
+    ['store another drill key', 'secretsmanager:PutSecretValue', 'drill-key', { 'aws:ResourceTag/backup-stack': 'backup-bloom-production' }, ['ci-made', 'account-admin']],
+  ],
+})
+
 // Who may take a role: principal, what the session carries, and which roles. The first three columns are of a stack with kind: identity-center.
 export const trust = [
   ['an operator of Identity Center', 'sso:BackupOperators', {}, { center: ['restore-operator', 'auditor'], users: [] }],

@@ -45,6 +45,10 @@ function resource(word) {
     const secret = one('Secret', (s) => s.name.includes(rest[0] === 'bloom' ? 'database-url' : 'analytics-url'))
     return { arn: `arn:aws:secretsmanager:${graph.region}:${account}:secret:${secret.name}-AbCdEf`, policy: JSON.parse(secret.policy) }
   }
+  if (head === 'drill-key') {
+    const secret = one('Secret', (s) => s.name.endsWith('/drill-key'))
+    return { arn: `arn:aws:secretsmanager:${graph.region}:${account}:secret:${secret.name}-AbCdEf`, policy: JSON.parse(secret.policy) }
+  }
   const arns = { trail: `arn:aws:cloudtrail:${graph.region}:${account}:trail/${stem}-vault-access`, boundary: `arn:aws:iam::${account}:policy/${stem}-boundary`,
     'new-role': `arn:aws:iam::${account}:role/${stem}-new`, 'operator-role': `arn:aws:iam::${account}:role/${stem}-restore-operator`,
     'function-elsewhere': `arn:aws:lambda:${graph.region}:${account}:function:shop-api`, 'topic-elsewhere': `arn:aws:sns:${graph.region}:${account}:shop-orders`,

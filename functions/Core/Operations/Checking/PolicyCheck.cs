@@ -36,6 +36,7 @@ public static class PolicyCheck
 
         if (policy.Drill is null && policy.Databases.Any(d => d.Schedule is not null))
             findings.Add(FindingCode.CheckNoDrill.On("drill", "there is no drill schedule: nothing proves that the backups can be restored, or how long it takes", "Add drill: { schedule: \"0 4 * * 0\" }."));
+        findings.AddRange(EncryptionCheck.Judge(policy));
         findings.AddRange(Notices(policy));
         return findings;
     }

@@ -28,6 +28,9 @@ public sealed record DrillRequest
     /// <summary>Left out of the restore, and named in the report as not proven.</summary>
     public IReadOnlyList<string> IgnoreExtensions { get; init; } = [];
 
+    /// <summary>Of an encrypted backup. Null: gpg's own keyring serves.</summary>
+    public PrivateKeySource? PrivateKey { get; init; }
+
     /// <summary>The recovery time that the policy promises, or null. A drill of increments measures none.</summary>
     public TimeSpan? Rto { get; init; }
     public int Jobs { get; init; } = 2;

@@ -72,6 +72,8 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         var erasures = request is { AfterRestore: { } path, Increments.Count: 0 } ? AfterRestore.Run(path).Read() : null;
         foreach (var entry in request.Increments.Prepend(request.Backup)) await CheckStoredAsync(request.Vault, entry, entry.Manifest!, cancel);
         IReadOnlyList<string> tables = request.Increments.Count == 0 ? [] : TablesOf(request.Increments, manifest);
+        // The private key is gone before the server starts: what is restored there is other people's code.
+        using var unlocked = await UnlockedArtifacts.OpenAsync(request.Vault, machine, request.Increments.Prepend(request.Backup).Select(e => e.Manifest!), request.PrivateKey, cancel);
         Step("starting a throw-away server");
         var preparing = Stopwatch.GetTimestamp();
         var (cluster, loader) = await DrillServer.StartAsync(manifest.Snapshot, installations, machine, cancel);
@@ -80,7 +82,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         trial.Prepare = Stopwatch.GetElapsedTime(preparing);
         try
         {
-            await RestoreAndJudgeAsync(trial, manifest, tables, erasures, loader, cancel);
+            await RestoreAndJudgeAsync(trial, manifest, tables, erasures, loader, unlocked, cancel);
         }
         catch
         {
@@ -91,12 +93,12 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
         trial.Total = Stopwatch.GetElapsedTime(started); // taking the server down again is no part of a recovery
     }
 
-    private async Task RestoreAndJudgeAsync(Trial trial, Manifest manifest, IReadOnlyList<string> tables, SqlFile? erasures, string loader, CancellationToken cancel)
+    private async Task RestoreAndJudgeAsync(Trial trial, Manifest manifest, IReadOnlyList<string> tables, SqlFile? erasures, string loader, UnlockedArtifacts? unlocked, CancellationToken cancel)
     {
         var request = trial.Request;
         var target = ConnectionText.Parse(trial.Cluster!.Url(DrillServer.Database), "the drill's database", machine.UserName);
         trial.Target = target;
-        var expected = await RestoreAsync(trial, target, tables, loader, cancel);
+        var expected = await RestoreAsync(trial, target, tables, loader, unlocked, cancel);
         Step("comparing");
         var verifying = Stopwatch.GetTimestamp();
         var gone = trial.Restored!.OfIgnoredExtensions;
@@ -124,7 +126,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
     }
 
     /// <returns>What the restored tables must hold.</returns>
-    private async Task<Manifest> RestoreAsync(Trial trial, ConnectionTarget target, IReadOnlyList<string> tables, string loader, CancellationToken cancel)
+    private async Task<Manifest> RestoreAsync(Trial trial, ConnectionTarget target, IReadOnlyList<string> tables, string loader, UnlockedArtifacts? unlocked, CancellationToken cancel)
     {
         var restore = new RestoreBackup(machine, clock, installations, progress);
         try
@@ -142,6 +144,7 @@ public sealed class RunDrill(MachineEnvironment machine, TimeProvider clock, Pos
                 Comparison = null,
                 Record = false,
                 LoadAs = loader,
+                Unlocked = unlocked,
                 IgnoreExtensions = trial.Request.IgnoreExtensions,
                 NoTablespaces = true,
             }, cancel);

@@ -182,7 +182,7 @@ internal sealed class ApplyIncrements(
         }
 
         var meter = new RowMeter(hashing: true);
-        await using var reader = await ArtifactReader.OpenAsync(request.Vault, tools, artifact, raw: true, passed, cancel);
+        await using var reader = await ArtifactReader.OpenAsync(request.Vault, tools, artifact, raw: true, passed, cancel, request.Unlocked);
         await using var tapped = new TapStream(reader, bytes =>
         {
             meter.Read(bytes.Span);

@@ -80,7 +80,7 @@ internal sealed class RowsOf(RestoreRequest request, Manifest manifest)
 
     private async Task LoadAsync(Artifact chunk, RowLoader loader, Toolbox tools, Action<int> count, CancellationToken cancel)
     {
-        await using var reader = await ArtifactReader.OpenAsync(request.Vault, tools, chunk, raw: true, count, cancel);
+        await using var reader = await ArtifactReader.OpenAsync(request.Vault, tools, chunk, raw: true, count, cancel, request.Unlocked);
         await loader.CopyAsync(chunk.LoadInto!, RestoreByHand.CopySql(chunk, manifest.Snapshot.Encoding), reader, () =>
         {
             if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);

@@ -1,8 +1,8 @@
 using Backup.Core.Machine;
 
-namespace Backup.Core.Tests.Operations;
+namespace Backup.Tests.Support;
 
-/// <summary>A key pair without a passphrase in a home of its own, and the public half as a file.</summary>
+/// <summary>A key pair in a home of its own, and the public half as a file.</summary>
 public sealed class GpgKeys : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder;
@@ -18,7 +18,16 @@ public sealed class GpgKeys : IAsyncDisposable
     public string PublicKeyFile => Path.Combine(_folder.FullName, "public.asc");
     public string EmptyHome => Path.Combine(_folder.FullName, "empty");
 
-    public static async Task<GpgKeys> MakeAsync(MachineEnvironment machine, CancellationToken cancel)
+    /// <summary>The armored private half, as a team exports it.</summary>
+    public string PrivateKey { get; private set; } = "";
+
+    /// <summary>Lines of <see cref="PrivateKey"/> that are nothing but key: what must be found nowhere.</summary>
+    public IReadOnlyList<string> Needles => [.. PrivateKey.Split('\n').Where(l => l.Length > 40 && !l.StartsWith('-'))];
+
+    /// <param name="machine">Whose gpg.</param>
+    /// <param name="cancel">Of the test.</param>
+    /// <param name="passphrase">Of the private half; empty for none.</param>
+    public static async Task<GpgKeys> MakeAsync(MachineEnvironment machine, CancellationToken cancel, string passphrase = "")
     {
         // Short: gpg-agent's socket lies in it.
         var folder = Directory.CreateDirectory($"/tmp/gk.{Guid.NewGuid():n}"[..16], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -26,8 +35,9 @@ public sealed class GpgKeys : IAsyncDisposable
         var keys = new GpgKeys(folder, machine with { Variables = new Dictionary<string, string>(machine.Variables) { ["GNUPGHOME"] = home } });
         File.SetUnixFileMode(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Directory.CreateDirectory(keys.EmptyHome, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        await keys.GpgAsync(["--batch", "--passphrase", "", "--quick-generate-key", "lab <lab@example.org>", "future-default", "default", "never"], cancel);
+        await keys.GpgAsync(["--batch", "--pinentry-mode", "loopback", "--passphrase", passphrase, "--quick-generate-key", "lab <lab@example.org>", "future-default", "default", "never"], cancel);
         await keys.GpgAsync(["--batch", "--armor", "--output", keys.PublicKeyFile, "--export", "lab@example.org"], cancel);
+        keys.PrivateKey = await keys.GpgAsync(["--batch", "--pinentry-mode", "loopback", "--passphrase", passphrase, "--armor", "--export-secret-keys", "lab@example.org"], cancel);
         return keys;
     }
 
@@ -46,6 +56,6 @@ public sealed class GpgKeys : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    private async Task GpgAsync(IReadOnlyList<string> arguments, CancellationToken cancel) =>
+    private async Task<string> GpgAsync(IReadOnlyList<string> arguments, CancellationToken cancel) =>
         await ToolProcess.CheckAsync(new ToolCommand { Path = "gpg", Arguments = arguments, Environment = Machine.ForTool() }, null, cancel);
 }
