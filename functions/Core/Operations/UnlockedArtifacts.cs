@@ -51,7 +51,7 @@ public sealed class UnlockedArtifacts : IDisposable
         {
             await using var key = await PrivateKeyHome.OpenAsync(await source.ReadAsync(cancel), source.Name, machine, cancel);
             await System.Threading.Tasks.Parallel.ForEachAsync(locked, new ParallelOptions { MaxDegreeOfParallelism = Parallel, CancellationToken = cancel },
-                async (artifact, token) => await unlocked.AddAsync(vault, artifact, key, source.Name, token));
+                async (artifact, token) => await unlocked.AddAsync(vault, machine, artifact, key, source.Name, token));
             return unlocked;
         }
         catch
@@ -70,17 +70,37 @@ public sealed class UnlockedArtifacts : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private async Task AddAsync(IVault vault, Artifact artifact, PrivateKeyHome key, string name, CancellationToken cancel)
+    private async Task AddAsync(IVault vault, MachineEnvironment machine, Artifact artifact, PrivateKeyHome key, string name, CancellationToken cancel)
     {
-        var beginning = new byte[Beginning];
-        int count;
-        await using (var stored = await vault.OpenAsync(artifact.Key, 0, cancel)) count = await stored.ReadAtLeastAsync(beginning, Beginning, throwOnEndOfStream: false, cancel);
-        var session = await key.SessionKeyAsync(beginning.AsMemory(0, count), cancel) ?? throw new BackupException(ErrorCode.SecretUnusable,
-            $"the private key of {name} does not open {artifact.Key}: it is not one of those that the backup was encrypted to",
-            "List its public key in encryption.gpgRecipients, so that the next backup can be proven; read this one with the key that it was encrypted to.");
+        string? session = null;
+        BackupException? refusal = null;
+        try
+        {
+            session = await key.SessionKeyAsync(await BeginningAsync(vault, artifact, cancel), cancel);
+        }
+        catch (BackupException e) when (e.Code == ErrorCode.SecretUnusable)
+        {
+            refusal = e;
+        }
+
+        if (session is null)
+        {
+            // Keys are not to blame for damage: whoever reads the artifact finds and names it.
+            if (await ArtifactReader.StoredDifferenceAsync(vault, new Toolbox(machine), artifact, null, cancel) is not null) return;
+            throw refusal ?? new BackupException(ErrorCode.SecretUnusable, $"the private key of {name} does not open {artifact.Key}: it is not one of those that the backup was encrypted to",
+                "List its public key in encryption.gpgRecipients, so that the next backup can be proven; read this one with the key that it was encrypted to.");
+        }
+
         var path = Path.Combine(_folder.Folder, $"{Path.GetRandomFileName()}.conf");
         await using (var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
         await using (var text = new StreamWriter(file)) await text.WriteLineAsync($"override-session-key {session}");
         _options[artifact.Key] = path;
+    }
+
+    private static async Task<ReadOnlyMemory<byte>> BeginningAsync(IVault vault, Artifact artifact, CancellationToken cancel)
+    {
+        var beginning = new byte[Beginning];
+        await using var stored = await vault.OpenAsync(artifact.Key, 0, cancel);
+        return beginning.AsMemory(0, await stored.ReadAtLeastAsync(beginning, Beginning, throwOnEndOfStream: false, cancel));
     }
 }

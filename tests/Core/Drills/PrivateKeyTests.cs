@@ -92,19 +92,25 @@ public sealed class PrivateKeyTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal((0, 0, 0), SeenAt.Look());
     }
 
-    [Fact]
-    public async Task A_damaged_artifact_is_a_difference_also_when_nothing_opens_it()
+    /// <param name="at">Where a bit is flipped: in what names the recipients, or in the rows.</param>
+    [Theory]
+    [InlineData(5)]
+    [InlineData(-100)]
+    public async Task A_damaged_artifact_is_a_difference_also_when_nothing_opens_it(int at)
     {
         await BackUpAsync(_team);
         var manifest = (await _lab.LatestAsync()).Manifest!;
         var file = Path.Combine(_lab.VaultFolder, manifest.Artifacts[0].Key);
         var bytes = await File.ReadAllBytesAsync(file, Cancel);
-        bytes[^100] ^= 1;
+        bytes[at < 0 ? bytes.Length + at : at] ^= 1;
         await File.WriteAllBytesAsync(file, bytes, Cancel);
         var locked = await VerifyAsync(Source(_drill.PrivateKey));
         Assert.Equal((Verdict.Fail, manifest.Artifacts[0].Key), (locked.Verdict, locked.Findings[0].Subject));
         var opened = await VerifyAsync(Source(_team.PrivateKey));
         Assert.Equal((Verdict.Fail, manifest.Artifacts[0].Key), (opened.Verdict, Assert.Single(opened.Findings).Subject));
+        var drilled = await new RunDrill(Stranger, _lab.Clock, postgres.Installations).ExecuteAsync(
+            new DrillRequest { Vault = _lab.Vault, Backup = await _lab.LatestAsync(), PrivateKey = Source(_team.PrivateKey), Record = false }, Cancel);
+        Assert.Equal((Verdict.Fail, "backup.damaged"), (drilled.Verdict, Assert.Single(drilled.Findings).Code));
     }
 
     [Fact]
