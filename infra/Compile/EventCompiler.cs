@@ -45,8 +45,8 @@ public static class EventCompiler
         }
 
         if (!trail) return rules;
-        rules.Add(new("unusual-reads", "A backup was read by somebody who is neither a drill, an operator nor the copy.", Objects(names, ["GetObject"],
-            ["drill-", "restore-operator", "replication", "writer-", "watch", "pruner"]), AlarmTopic.Critical));
+        rules.Add(new("unusual-reads", "A backup was read by somebody who is neither a drill, an operator, an auditor nor the copy.", Objects(names, ["GetObject"],
+            ["drill-", "restore-operator", "auditor", "replication", "writer-", "watch", "pruner"]), AlarmTopic.Critical));
         rules.Add(new("restores", "An operator read a backup: a restore, or a rehearsal.", By(names, ["GetObject"], "restore-operator"), AlarmTopic.Notice));
         rules.Add(new("foreign-tags", "Somebody other than writers, drills, watch and the pruner set a tag.", Objects(names, ["PutObjectTagging"],
             ["writer-", "drill-", "watch", "pruner", "restore-operator"]), AlarmTopic.Critical));

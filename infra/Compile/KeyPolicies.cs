@@ -21,7 +21,7 @@ public static class KeyPolicies
     {
         ArgumentNullException.ThrowIfNull(names);
         string[] writers = [.. new[] { "writer-*", "watch", "pruner" }.Select(r => names.RoleArn(names.Role(r)))];
-        string[] readers = [.. new[] { "drill-*", "restore-operator", "replication" }.Select(r => names.RoleArn(names.Role(r)))];
+        string[] readers = [.. new[] { "drill-*", "restore-operator", "auditor", "replication" }.Select(r => names.RoleArn(names.Role(r)))];
         return
         [
             .. Administration(names, administrators),
@@ -36,7 +36,7 @@ public static class KeyPolicies
     {
         ArgumentNullException.ThrowIfNull(names);
         string[] writers = [names.RoleArn(names.Writer(database))];
-        string[] readers = [names.RoleArn(names.Drill(database)), .. new[] { "watch", "pruner", "restore-operator" }.Select(r => names.RoleArn(names.Role(r)))];
+        string[] readers = [names.RoleArn(names.Drill(database)), .. new[] { "watch", "pruner", "restore-operator", "auditor" }.Select(r => names.RoleArn(names.Role(r)))];
         return
         [
             .. Administration(names, administrators),

@@ -6,6 +6,9 @@ namespace Backup.Infra.Compile;
 /// <summary>What people may do through a role, and who may take the role.</summary>
 public static class PeoplePolicies
 {
+    /// <summary>What tells of backups and holds none of their rows; an artifact's key ends with another name.</summary>
+    private static readonly string[] _proof = ["audit/*", "*/manifest.json", "*/results/*.json", "*/locked.json", "*/expired.json"];
+
     /// <summary>Reads backups, thaws them, and leaves evidence. Writes nothing else, and cannot read the passwords of the sources.</summary>
     public static IEnumerable<Statement> RestoreOperator(Names names, Made made)
     {
@@ -26,10 +29,11 @@ public static class PeoplePolicies
         ];
     }
 
-    /// <summary>Sees how everything is set up and what is there. No content of any backup, no value of any secret.</summary>
-    public static IEnumerable<Statement> Auditor(Names names)
+    /// <summary>Sees how everything is set up, what is there, what was proven of it and who did what. No row of any backup, no value of any secret.</summary>
+    public static IEnumerable<Statement> Auditor(Names names, Made made)
     {
         ArgumentNullException.ThrowIfNull(names);
+        ArgumentNullException.ThrowIfNull(made);
         return
         [
             Allow("SeeBuckets",
@@ -37,6 +41,9 @@ public static class PeoplePolicies
                 [.. Buckets(names).Select(Names.BucketArn)]),
             Allow("SeeObjects",
                 ["s3:GetObjectRetention", "s3:GetObjectLegalHold", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"], Grants.Everything(names)),
+            Allow("SeeProof", ["s3:GetObject", "s3:GetObjectVersion"], [.. _proof.SelectMany(p => Grants.Everything(names, p))]),
+            Grants.Key(names, made.KeyArn, "kms:Decrypt"),
+            .. Grants.DatabaseKeys(names, made, "kms:Decrypt"),
             Allow("SeePolicyAndReports", ["s3:GetObject"], [$"{Names.BucketArn(names.ConfigBucket)}/policy/*", $"{Names.BucketArn(names.ConfigBucket)}/{FunctionContract.Reports}*"]),
             Allow("SeeTrail", ["s3:GetObject"], [$"{Names.BucketArn(names.TrailBucket)}/AWSLogs/*"]),
             Allow("SeeRoles", ["iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"], [names.RoleArn($"{names.Stem}-*")]),

@@ -73,7 +73,7 @@ public sealed class Identity : ComponentResource
     {
         var operators = PolicyDocument.Trust(PeoplePolicies.Operators(names, settings.Operators!));
         Add("restore-operator", operators, _args.Made.Apply(made => PeoplePolicies.RestoreOperator(names, made)), RestoreSeconds);
-        Add("auditor", operators, Output.Create(PeoplePolicies.Auditor(names)));
+        Add("auditor", operators, _args.Made.Apply(made => PeoplePolicies.Auditor(names, made)));
         // No boundary: it is what may change the boundary.
         Add("vault-admin", PolicyDocument.Trust(PeoplePolicies.Administrators(names, settings.VaultAdmins)),
             _args.Made.Apply(made => PeoplePolicies.VaultAdmin(names, made)), boundary: null, guarded: true);
