@@ -85,12 +85,14 @@ public sealed class StrategyStoryTests(PostgresFixture postgres) : IAsyncLifetim
     private async Task<string> PolicyAsync(string strategy)
     {
         var file = Path.Combine(_root, "examples", $"{strategy}.yaml");
-        var recipients = PolicyReader.ReadFileOrThrow(file).Encryption.GpgRecipients;
+        var policy = PolicyReader.ReadFileOrThrow(file);
+        var recipients = policy.Encryption.GpgRecipients;
         if (recipients.Count == 0) return file;
         _keys = await GpgKeys.MakeAsync(postgres.Machine, TestContext.Current.CancellationToken);
         _folder.Variables["GNUPGHOME"] = _keys.Machine["GNUPGHOME"]!;
         var copy = Path.Combine(_folder.Path, Path.GetFileName(file));
         File.Copy(file, copy);
+        foreach (var sql in policy.Databases.Select(d => d.AfterRestore).OfType<string>()) File.Copy(sql, Path.Combine(_folder.Path, Path.GetFileName(sql)));
         foreach (var recipient in recipients)
         {
             var path = Path.Combine(_folder.Path, Path.GetRelativePath(Path.GetDirectoryName(file)!, recipient));
