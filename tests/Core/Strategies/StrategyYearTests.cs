@@ -10,7 +10,7 @@ using Backup.Tests.Support;
 
 namespace Backup.Core.Tests.Strategies;
 
-/// <summary>More than a year of each strategy: a backup at each time of its schedule, its increments and drills, and a prune of the vault every week.</summary>
+/// <summary>More than a year of each strategy: a backup at each time of its schedule, its increments and drills, and a prune of the vault every four weeks.</summary>
 public sealed class StrategyYearTests : IDisposable
 {
     private static readonly DateTimeOffset _begin = new(2025, 10, 15, 0, 0, 0, TimeSpan.Zero);
@@ -69,7 +69,7 @@ public sealed class StrategyYearTests : IDisposable
             if (drill < next) await MadeUp.PutAsync(vault, new ResultName(ProofKind.Drill, Verdict.Pass, drill).Key(prefix), [1], ObjectState.Committed);
             for (var at = time + every; at < next && at < _end; at += every)
                 await MadeUp.BackupAsync(vault, at.Value, Tier.Incremental, [9], database: database.Name, baseId: id.ToString());
-            if (time - pruned < TimeSpan.FromDays(7) && next < _end) continue;
+            if (time - pruned < TimeSpan.FromDays(28) && next < _end) continue;
             pruned = time;
             _clock.Now = (next < _end ? next : _end).AddMinutes(-1);
             var report = await new PruneBackups(MachineEnvironment.Read(), _clock).ExecuteAsync(prune, TestContext.Current.CancellationToken);
