@@ -12,6 +12,8 @@ namespace Backup.Infra.Compile;
 /// </summary>
 public sealed record PolicyBundle(string Content)
 {
+    private static readonly UTF8Encoding _strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     public string Sha256 => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Content)));
 
     public string Key => $"policy/{Sha256}.json";
@@ -46,7 +48,12 @@ public sealed record PolicyBundle(string Content)
     {
         try
         {
-            return File.ReadAllText(file);
+            return File.ReadAllText(file, _strict);
+        }
+        catch (DecoderFallbackException e)
+        {
+            // A binary key: gpg here would read it, and no function could.
+            throw new BackupException(ErrorCode.PolicyInvalid, $"{file}, {what}, is no text, and functions get only text", "Write the key with gpg --armor --export.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -39,7 +39,7 @@ public sealed class Keys : ComponentResource
         if (args.Vault) Vault = One("vault", names.Alias, "Backups", KeyPolicies.Vault(names, administrators), null);
         if (args.CopyRegion is { } region)
             Copy = One("copy", names.Alias, "Copies of backups", KeyPolicies.Copy(names, administrators, args.SourceAccount), region);
-        var own = args.Databases.Select(d => One(Names.Database(d), $"{names.Alias}-{Names.Database(d)}", $"Backups of {d}", KeyPolicies.Database(names, d, administrators), null)
+        var own = args.Databases.Select(d => One($"database-{Names.Database(d)}", $"{names.Alias}-{Names.Database(d)}", $"Backups of {d}", KeyPolicies.Database(names, d, administrators), null)
             .Arn.Apply(arn => (Database: d, Arn: arn)));
         DatabaseArns = Output.All(own).Apply(keys => (IReadOnlyDictionary<string, string>)keys.ToDictionary(k => k.Database, k => k.Arn));
         RegisterOutputs(new Dictionary<string, object?> { ["vault"] = Vault?.Arn, ["copy"] = Copy?.Arn, ["databases"] = DatabaseArns.Apply(k => k.Count) });

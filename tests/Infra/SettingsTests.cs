@@ -118,6 +118,23 @@ public sealed class SettingsTests
         }
     }
 
+    [Fact]
+    public void A_binary_key_which_no_function_could_read_is_refused_before_anything_is_made()
+    {
+        var folder = Directory.CreateTempSubdirectory("backup-bundle-").FullName;
+        try
+        {
+            File.WriteAllBytes(Path.Combine(folder, "ops.gpg"), [0xC6, 2, 4, 0, 0xCD, 1, 65]);
+            var settings = Stacks.In(folder, Policy + "\nencryption: { gpgRecipients: [ops.gpg] }\n", new Dictionary<string, string?>());
+            var e = Assert.Throws<BackupException>(() => PolicyBundle.Of(settings.PolicyJson, settings.Policy, "v", folder));
+            Assert.Contains("ops.gpg, a key of encryption.gpgRecipients, is no text", e.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -49,18 +49,34 @@ public sealed class StackTests
     public async Task With_a_key_per_database_each_writer_knows_its_own_only_and_all_that_it_stores_lies_under_it()
     {
         var graph = await Stacks.GraphAsync(Stacks.Keyed);
-        Assert.Equal(["keys-analytics", "keys-bloom", "keys-vault"], graph.Of("Key").Select(k => k.Name));
-        string Key(string database) => $"arn:aws:kms:eu-central-1:111122223333:key/keys-{database}";
+        Assert.Equal(["keys-database-analytics", "keys-database-bloom", "keys-vault"], graph.Of("Key").Select(k => k.Name));
+        string Key(string database) => $"arn:aws:kms:eu-central-1:111122223333:key/keys-database-{database}";
         foreach (var (database, other) in new[] { ("bloom", "analytics"), ("analytics", "bloom") })
         {
             Assert.Equal(Key(database), graph.One("Function", $"workers-dump-{database}").At("environment", "variables", FunctionContract.KmsKey));
             Assert.Contains($"{{\"name\":\"{FunctionContract.KmsKey}\",\"value\":\"{Key(database)}\"}}", graph.One("TaskDefinition", $"workers-dump-{database}-task").Text("containerDefinitions"), StringComparison.Ordinal);
             Assert.DoesNotContain(Key(other), graph.One("RolePolicy", $"identity-writer-{database}-policy").Text("policy"), StringComparison.Ordinal);
-            Assert.DoesNotContain($"writer-{other}", graph.One("Key", $"keys-{database}").Text("policy"), StringComparison.Ordinal);
+            Assert.DoesNotContain($"writer-{other}", graph.One("Key", $"keys-database-{database}").Text("policy"), StringComparison.Ordinal);
         }
 
-        Assert.Contains($"[\"{Key("vault")}\",\"{Key("analytics")}\",\"{Key("bloom")}\"]", graph.One("BucketPolicy", "vault-bucket-policy").Text("policy"), StringComparison.Ordinal);
+        Assert.Contains($"[\"arn:aws:kms:eu-central-1:111122223333:key/keys-vault\",\"{Key("analytics")}\",\"{Key("bloom")}\"]", graph.One("BucketPolicy", "vault-bucket-policy").Text("policy"), StringComparison.Ordinal);
         Assert.All((await Stacks.GraphAsync("prod")).Of("Function"), f => Assert.Null(f.At("environment", "variables", FunctionContract.KmsKey)));
+    }
+
+    [Fact]
+    public async Task A_database_named_like_the_vault_has_a_key_of_its_own()
+    {
+        var settings = Stacks.With("""
+            project: shop
+            environment: production
+            databases:
+              - { name: vault, secret: vault/url, schedule: "0 2 * * *" }
+              - { name: copy, secret: copy/url, schedule: "0 3 * * *" }
+            notify: { email: [ops@example.com] }
+            """, new Dictionary<string, string?> { ["keyPerDatabase"] = "true" });
+        var graph = await Graph.OfAsync(settings);
+        Assert.Equal(["keys-database-copy", "keys-database-vault", "keys-vault"], graph.Of("Key").Select(k => k.Name));
+        Assert.Empty(graph.Resources.GroupBy(r => (r.Type, r.Name)).Where(g => g.Count() > 1).Select(g => g.Key));
     }
 
     [Fact]

@@ -106,7 +106,7 @@ export const keyed = {
     ['decrypt what lies under its own key', 'kms:Decrypt', 'key/bloom', ofStack, ['writer', 'drill', 'watch', 'pruner', 'operator', 'auditor']],
     ["decrypt what lies under another database's key", 'kms:Decrypt', 'key/analytics', ofStack, ['watch', 'pruner', 'operator', 'auditor']],
     ["end a database's key, and with it its backups", 'kms:ScheduleKeyDeletion', 'key/bloom', { 'aws:ResourceTag/backup-stack': 'backup-bloom-production' }, ['vault-admin']],
-    ["upload under another database's key", 's3:PutObject', own, { ...write, 's3:x-amz-server-side-encryption': 'aws:kms', 's3:x-amz-server-side-encryption-aws-kms-key-id': 'arn:aws:kms:eu-central-1:111122223333:key/keys-analytics' }, ['writer', 'vault-admin', 'ci-made', 'account-admin']],
+    ["upload under another database's key", 's3:PutObject', own, { ...write, 's3:x-amz-server-side-encryption': 'aws:kms', 's3:x-amz-server-side-encryption-aws-kms-key-id': 'arn:aws:kms:eu-central-1:111122223333:key/keys-database-analytics' }, ['writer', 'vault-admin', 'ci-made', 'account-admin']],
   ],
 }
 

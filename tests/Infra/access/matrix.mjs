@@ -38,7 +38,7 @@ function resource(word) {
     return { arn: rest.length ? `${arn}/${rest.join('/')}` : arn, policy: JSON.parse(one('BucketPolicy', (p) => p.bucket === buckets[head]).policy) }
   }
   if (head === 'key') {
-    const key = `keys-${rest[0] ?? 'vault'}`
+    const key = rest.length ? `keys-database-${rest[0]}` : 'keys-vault'
     return { arn: `arn:aws:kms:${graph.region}:${account}:key/${key}`, policy: JSON.parse(resources.find((r) => r.type.endsWith(':Key') && r.name === key).inputs.policy) }
   }
   if (head === 'secret') {
