@@ -218,8 +218,9 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         var made = new ConcurrentBag<ArchiveEntry>();
         var rows = new LoadRows(request, target.Working, target.Server.Major, manifest.Snapshot.Encoding, _tools, Count, counter, async table =>
         {
-            // What increments write may contradict a key until they have all been applied.
-            var keys = request.Increments.Count > 0 ? [] : plan.KeysOf(table);
+            // What increments write may contradict a key until they have all been applied. Keys of a root whose partitions are loaded through it hold no rows themselves, and wait.
+            var oid = chunks.First(c => c.LoadInto == table) is var chunk && chunk.Table == table ? chunk.Oid : null;
+            var keys = request.Increments.Count > 0 || oid is null ? [] : plan.KeysOf(oid.Value);
             await restore.SectionAsync("post-data", keys, 1, stop.Token);
             foreach (var key in keys) made.Add(key);
         });
