@@ -65,5 +65,6 @@ public sealed record ArchiveObject(ArchiveEntry Entry, string Kind, string? Sche
         return new ArchiveObject(entry, kind, schema.Name, name, owner);
     }
 
-    private static string OneLine(string name) => name.Replace('\n', ' ').Replace('\r', ' ');
+    /// <summary>A name as the list has it.</summary>
+    internal static string OneLine(string name) => name.Replace('\n', ' ').Replace('\r', ' ');
 }

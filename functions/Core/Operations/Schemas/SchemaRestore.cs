@@ -28,9 +28,6 @@ internal sealed record SchemaRestore
     /// <summary>Everything inside; for the way back.</summary>
     public required IReadOnlyList<ArchiveObject> Inside { get; init; }
 
-    /// <summary>Chosen schemas that this restore makes.</summary>
-    public required IReadOnlyList<string> NewSchemas { get; init; }
-
     /// <summary>Reads the archive and the target, before anything is written.</summary>
     /// <param name="archive">The base archive; its connection is not used.</param>
     /// <param name="request">Asks for schemas, or rows alone.</param>
@@ -103,7 +100,6 @@ internal sealed record SchemaRestore
             OfExtensions = choice.Inside.Where(o => o.Kind == "TABLE DATA" && choice.ExtensionOf(o) is not null && IsLeftOut(o)).Select(o => o.Entry.Oid).ToHashSet(),
             Tables = isNew ? new HashSet<string>() : await target.TablesOutsideAsync(request.Schemas, cancel),
             Inside = choice.Inside,
-            NewSchemas = [.. request.Schemas.Where(s => !there.ContainsKey(s))],
         };
     }
 
