@@ -133,7 +133,7 @@ internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, R
     {
         try
         {
-            await archive.SectionAsync("post-data", [one.Entry], 1, cancel);
+            await archive.SectionAsync("post-data", [one.Entry, .. schemas.AttachedComments[one.Id]], 1, cancel);
         }
         catch (BackupException e) when (e.Code == ErrorCode.RestoreFailed)
         {
