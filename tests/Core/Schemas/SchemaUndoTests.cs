@@ -53,7 +53,7 @@ public sealed class SchemaUndoTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(ErrorCode.RestoreFailed, failed.Code);
         Assert.Equal("function public.f(pg_catalog.text), table public.\"a(c\", table public.zeta", await ObjectsAsync());
         Assert.Equal(1L, await Database.ScalarAsync<long>(_target.Url, "SELECT count(*) FROM zeta"));
-        Assert.Contains(_said, s => s.Contains("table public.zeta", StringComparison.Ordinal) && s.Contains("somebody else", StringComparison.Ordinal));
+        Assert.Contains(_said, s => s.Contains("table public.zeta", StringComparison.Ordinal) && s.Contains("certainly made", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -78,6 +78,16 @@ public sealed class SchemaUndoTests(PostgresFixture postgres) : IAsyncLifetime
         await FailsAsync("erasures", "SELECT 1", "SELECT 1 / 0");
         Assert.Equal("", await ObjectsAsync());
         Assert.DoesNotContain(_said, s => s.Contains("still there", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_schema_with_an_extension_is_emptied_of_everything_else()
+    {
+        await Database.SqlAsync(_source.Url, """CREATE EXTENSION hstore SCHEMA "new one"; ALTER TABLE "new one".t ADD h "new one".hstore""");
+        await _lab.RunAsync(_source.Url);
+        await FailsAsync("erasures", "SELECT 1", "SELECT 1 / 0");
+        Assert.Equal(0L, await Database.ScalarAsync<long>(_target.Url, "SELECT count(*) FROM pg_class WHERE relname IN ('t', 'alpha')"));
+        Assert.Contains(_said, s => s.Contains("schema \"new one\", in which extensions", StringComparison.Ordinal));
     }
 
     private async Task<BackupException> FailsAsync(string step, string sql, string? erasures = null)

@@ -63,19 +63,30 @@ internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, R
                 await drop.ExecuteNonQueryAsync();
             }
 
-            var left = await place.MembersAsync(request.Schemas, CancellationToken.None);
-            foreach (var schema in schemas.Inside.Where(o => o.Kind == "SCHEMA" && made.Contains(o.Id)).Select(o => o.Name).Where(s => !left.Exists(m => m.Schema == s)))
-            {
-                await using var drop = new NpgsqlCommand($"DROP SCHEMA IF EXISTS {TableName.Quote(schema)}", session);
-                await drop.ExecuteNonQueryAsync();
-            }
-
             await transaction.CommitAsync();
-            return left.Count > 0 ? $"{string.Join(", ", left.Take(10).Select(m => $"{m.Kind} {m.Sql}"))}, which somebody else seems to have made" : null;
+            var left = (await place.MembersAsync(request.Schemas, CancellationToken.None)).Select(m => $"{m.Kind} {m.Sql}").ToList();
+            foreach (var schema in schemas.Inside.Where(o => o.Kind == "SCHEMA" && made.Contains(o.Id)))
+                if (!await TryDropAsync(session, TableName.Quote(schema.Name))) left.Add($"schema {TableName.Quote(schema.Name)}, in which extensions or these objects lie");
+            return left.Count > 0 ? $"{string.Join(", ", left.Take(10))} (no more than what this restore has certainly made is dropped)" : null;
         }
         catch (Exception e) when (e is NpgsqlException or BackupException)
         {
             return Everything(e.Message);
+        }
+    }
+
+    /// <summary>False when something lies in it: an extension, or what somebody else has made.</summary>
+    private static async Task<bool> TryDropAsync(NpgsqlConnection session, string schema)
+    {
+        try
+        {
+            await using var drop = new NpgsqlCommand($"DROP SCHEMA IF EXISTS {schema}", session);
+            await drop.ExecuteNonQueryAsync();
+            return true;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DependentObjectsStillExist)
+        {
+            return false;
         }
     }
 
