@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Backup.Core.Machine;
 using Backup.Core.Model;
@@ -24,6 +25,9 @@ public sealed partial class ArchiveRestore(
 
     private int _lists;
 
+    /// <summary>Dump id of the entry that could not be made, once pg_restore has failed at one: it is not this restore's, whoever has made it meanwhile.</summary>
+    public int? NotMade { get; private set; }
+
     public async Task<IReadOnlyList<ArchiveEntry>> ListAsync(CancellationToken cancel) =>
         ArchiveContents.Parse(await ToolProcess.CheckAsync(Command(["-l", archive]), null, cancel));
 
@@ -48,8 +52,11 @@ public sealed partial class ArchiveRestore(
         if (entries.Count == 0) return;
         var list = Path.Combine(workFolder, $"{section ?? Rights}-{Interlocked.Increment(ref _lists)}.list");
         await File.WriteAllLinesAsync(list, entries.Select(e => e.Line), cancel);
+        // Only then pg_restore says at which entry it has stopped.
+        var isWatched = section == "pre-data" && request.IsPartial;
         var command = Command(
         [
+            .. isWatched ? ["--verbose"] : (string[])[],
             .. section is null ? [] : (string[])[$"--section={section}"], $"--use-list={list}", "--exit-on-error", "--no-password", $"--dbname={target.DatabaseArgument}",
             .. section == "pre-data" || jobs < 2 ? [] : (string[])[$"--jobs={jobs}"],
             .. request.NoOwner ? ["--no-owner", "--no-privileges"] : unowned ? ["--no-owner"] : (string[])[],
@@ -58,6 +65,8 @@ public sealed partial class ArchiveRestore(
         ], user);
         var result = await ToolProcess.RunAsync(command, null, cancel);
         if (result.ExitCode == 0) return;
+        // Owners are set by a statement of their own: what lacks nothing else has been made.
+        if (isWatched && FailedEntry().Matches(result.Error) is [.., var entry] && !SetsOwner().IsMatch(result.Error)) NotMade = int.Parse(entry.Groups[1].Value, CultureInfo.InvariantCulture);
         throw new BackupException(ErrorCode.RestoreFailed, $"pg_restore failed in {section ?? Rights}: {Explain(result.Error)}",
             "Mend what the statement needs on the target (role, extension, version, right); then run the restore again.");
     }
@@ -93,7 +102,7 @@ public sealed partial class ArchiveRestore(
     // The statement may be a page long; its beginning says which it is.
     private static string Explain(string error)
     {
-        var text = string.Join(" | ", ToolProcess.ErrorLines(error).Select(l => l.Length > 300 ? l[..300] + "…" : l).Take(6));
+        var text = string.Join(" | ", ToolProcess.ErrorLines(error).Where(l => !Progress().IsMatch(l)).Select(l => l.Length > 300 ? l[..300] + "…" : l).Take(6));
         return text.Length > 0 ? text : "it said nothing";
     }
 
@@ -104,6 +113,16 @@ public sealed partial class ArchiveRestore(
     // To the end of the statement: comments of the archive follow on lines of their own.
     [GeneratedRegex("""^ALTER TABLE (?:ONLY )?((?:"(?:[^"]|"")+"|[^\s".]+)\.(?:"(?:[^"]|"")+"|[^\s"]+))\s+ADD CONSTRAINT ("(?:[^"]|"")+"|\S+) FOREIGN KEY .*?\bREFERENCES ((?:"(?:[^"]|"")+"|[^\s".]+)\.(?:"(?:[^"]|"")+"|[^\s"(]+))\((?:"(?:[^"]|"")+"|[^";])*(?=;)""", RegexOptions.Singleline | RegexOptions.Multiline)]
     private static partial Regex ForeignKeySql();
+
+    [GeneratedRegex(@"^pg_restore: from TOC entry (\d+);", RegexOptions.Multiline)]
+    private static partial Regex FailedEntry();
+
+    /// <summary>What --verbose says besides errors.</summary>
+    [GeneratedRegex(@"^pg_restore: (?!error:|warning:|detail:|hint:)")]
+    private static partial Regex Progress();
+
+    [GeneratedRegex(@"Command was: ALTER .* OWNER TO ")]
+    private static partial Regex SetsOwner();
 
     [GeneratedRegex("\"(?:[^\"]|\"\")+\"|[^\\s\".]+|\\.")]
     private static partial Regex Part();

@@ -12,6 +12,14 @@ namespace Backup.Core.Operations;
 /// </summary>
 internal static class ErasureRun
 {
+    private const string Raised = "the script, or a function or trigger, raised an error (its text is not shown: it may quote rows)";
+
+    private static readonly HashSet<string> _kinds =
+    [
+        "ALTER", "ANALYZE", "CALL", "CLUSTER", "COMMENT", "CREATE", "DELETE", "DISCARD", "DO", "DROP", "EXECUTE", "GRANT", "INSERT", "LOCK", "MERGE", "NOTIFY", "PREPARE", "REFRESH", "REINDEX", "RESET",
+        "REVOKE", "SELECT", "SET", "TABLE", "TRUNCATE", "UPDATE", "VACUUM", "VALUES", "WITH",
+    ];
+
     /// <param name="file">Read and found usable.</param>
     /// <param name="target">The restored database. Names are looked up by the database's own search path, as in the application and in checks.</param>
     /// <param name="cancel">Stops the statement on the server too, and rolls back.</param>
@@ -59,16 +67,22 @@ internal static class ErasureRun
     /// <summary>The server's own words where they can only be names; else what the code means.</summary>
     private static string Why(PostgresException e) => e.SqlState switch
     {
+        // Whoever writes RAISE chooses code, text and the name of a constraint alike, and a block that makes SQL of rows has their values in its names.
+        _ when IsOfProcedure(e) => Raised,
         PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.InsufficientPrivilege
-            or PostgresErrorCodes.ActiveSqlTransaction => e.MessageText.ReplaceLineEndings(" "),
+            or PostgresErrorCodes.ActiveSqlTransaction when e.Where is null => e.MessageText.ReplaceLineEndings(" "),
         PostgresErrorCodes.UndefinedColumn => "there is no such column",
         PostgresErrorCodes.SyntaxError => "the syntax is wrong",
-        PostgresErrorCodes.RaiseException or PostgresErrorCodes.AssertFailure => "the script, or a function or trigger, raised an error (its text is not shown: it may quote rows)",
+        PostgresErrorCodes.RaiseException or PostgresErrorCodes.AssertFailure => Raised,
         _ when e.ConstraintName is { } constraint => $"it violates the constraint {constraint}{(e.TableName is { } table ? $" of {new TableName(e.SchemaName ?? "", table)}" : "")}",
         _ => "the server refused it (its text is not shown: it may quote rows)",
     };
 
-    private static string Kind(SqlStatement statement) => statement.Words is [var word, ..] ? word : "statement";
+    // In the sources of procedural languages (pl_exec.c, plpy_elog.c, plperl.c), not the planner's.
+    private static bool IsOfProcedure(PostgresException e) => e.File is { } file && file.StartsWith("pl", StringComparison.Ordinal) && !file.StartsWith("plan", StringComparison.Ordinal);
+
+    /// <summary>What is no SQL at all, such as a list of people that was taken for the file, has no first word to show.</summary>
+    private static string Kind(SqlStatement statement) => statement.Words is [var word, ..] && _kinds.Contains(word) ? word : "statement";
 
     /// <param name="statement">As it was sent.</param>
     /// <param name="position">In characters, from 1; 0 = the server does not say.</param>

@@ -78,6 +78,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         var postgres = await installations.ForMajorAsync(Math.Max(manifest.Snapshot.ServerMajor, target.Server.Major), cancel);
         using var work = WorkFolder.Create(machine);
         SchemaEnd? end = null;
+        ArchiveRestore? restore = null;
         try
         {
             var archive = Path.Combine(work.Folder, "base.dump");
@@ -92,10 +93,11 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             }
 
             await target.MakeAsync(clock.GetUtcNow(), cancel);
-            if (schemas is not null) end = new SchemaEnd(request, schemas, rowsOf, target.Working, target.Server);
-            var restore = new ArchiveRestore(archive, postgres, machine, target.Working, target.Server.Major, request, work.Folder);
+            restore = new ArchiveRestore(archive, postgres, machine, target.Working, target.Server.Major, request, work.Folder);
             var increments = new ApplyIncrements(request, target.Working, target.Server, _tools, chosen, Count);
             var plan = await RestorePlan.MakeAsync(restore, chosen, increments.Sql, request, target.Server.IsSuperuser, schemas, cancel);
+            await target.CheckSchemasAsync(cancel);
+            if (schemas is not null) end = new SchemaEnd(request, schemas, rowsOf, target.Working, target.Server);
             await StepAsync("schema", async () =>
             {
                 foreach (var (turn, unowned) in schemas?.Turns(plan.PreData) ?? [(plan.PreData, false)]) await restore.SectionAsync("pre-data", turn, 1, cancel, unowned: unowned);
@@ -150,7 +152,7 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         }
         catch
         {
-            if (end is not null && !target.Made && await end.UndoAsync() is { Count: > 0 } remains)
+            if (end is not null && !target.Made && await end.UndoAsync(restore?.NotMade) is { Count: > 0 } remains)
                 progress?.Report(new Progress($"warning: still there of this restore, and in the way of the next: {string.Join("; ", remains)}") { IsStep = true });
             if (await target.AbandonAsync() is { } left)
                 progress?.Report(new Progress($"warning: the half-filled database is still there; when the server answers: {left}") { IsStep = true });
@@ -218,8 +220,9 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
         var made = new ConcurrentBag<ArchiveEntry>();
         var rows = new LoadRows(request, target.Working, target.Server.Major, manifest.Snapshot.Encoding, _tools, Count, counter, async table =>
         {
-            // What increments write may contradict a key until they have all been applied.
-            var keys = request.Increments.Count > 0 ? [] : plan.KeysOf(table);
+            // What increments write may contradict a key until they have all been applied. Keys of a root whose partitions are loaded through it hold no rows themselves, and wait.
+            var oid = chunks.First(c => c.LoadInto == table) is var chunk && chunk.Table == table ? chunk.Oid : null;
+            var keys = request.Increments.Count > 0 || oid is null ? [] : plan.KeysOf(oid.Value);
             await restore.SectionAsync("post-data", keys, 1, stop.Token);
             foreach (var key in keys) made.Add(key);
         });

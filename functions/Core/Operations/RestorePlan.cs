@@ -39,22 +39,23 @@ internal sealed record RestorePlan
     /// <summary>Comments on keys that exist now: one on a missing key is an error.</summary>
     public IEnumerable<ArchiveEntry> CommentsOn(IReadOnlyList<ForeignKey> made) => LateComments.Where(c => made.Any(k => k.IsCommented(c)));
 
-    /// <summary>
-    /// Primary keys, unique and exclusion constraints of a table, which can be made as soon as it has its rows, each with the comment behind it: pg_restore
-    /// counts a comment to the section of what stands before it. Names are not exact in the list: at worst one of another table comes too, and waits for that table's rows.
-    /// </summary>
-    public IReadOnlyList<ArchiveEntry> KeysOf(TableName table)
-    {
-        var keys = new List<ArchiveEntry>();
-        var isKey = false;
-        foreach (var entry in PostData)
-        {
-            isKey = Is(entry, $"CONSTRAINT {table.Schema} {table.Name}") || (isKey && Is(entry, "COMMENT"));
-            if (isKey) keys.Add(entry);
-        }
+    /// <summary>By dump id, what each entry of the archive needs.</summary>
+    public required IReadOnlyDictionary<int, IReadOnlyList<int>> Needs { get; init; }
 
-        return keys;
+    /// <summary>
+    /// Primary keys, unique and exclusion constraints of a table, which can be made as soon as it has its rows, and the comments on them and their indexes. By what
+    /// needs what: names are not exact in the list, and the comment on an index stands anywhere behind its key.
+    /// </summary>
+    /// <param name="table">Its OID in the source.</param>
+    public IReadOnlyList<ArchiveEntry> KeysOf(uint table)
+    {
+        var tables = PreData.Where(e => e.Oid == table && Is(e, "TABLE")).Select(e => e.DumpId).ToList();
+        var keys = PostData.Where(e => Is(e, "CONSTRAINT") && NeedsAny(e, tables)).ToList();
+        var ids = keys.Select(k => k.DumpId).ToList();
+        return [.. keys, .. PostData.Where(e => Is(e, "COMMENT") && NeedsAny(e, ids))];
     }
+
+    private bool NeedsAny(ArchiveEntry entry, List<int> ids) => Needs.GetValueOrDefault(entry.DumpId, []).Any(ids.Contains);
 
     /// <param name="restore">The archive.</param>
     /// <param name="chosen">Tables whose rows are wanted.</param>
@@ -87,6 +88,7 @@ internal sealed record RestorePlan
         {
             PreData = [.. all.Except(rights)],
             Rights = rights,
+            Needs = await restore.DependenciesAsync(cancel),
             Data = chosen.IsAll ? all : [.. all.Where(e => !e.IsTableData || chosen.Includes(e)).Where(e => !e.Description.StartsWith("BLOB", StringComparison.Ordinal))],
             Checks = checks,
             PostData = [.. all.Except(dangling.Select(k => k.Entry)).Except(late.Select(k => k.Entry)).Except(comments).Except(checks).Except(unowned).Except(schemas is null ? [] : rights)

@@ -60,6 +60,14 @@ public sealed class RestoreTarget : IAsyncDisposable
         return await SchemaRestore.PrepareAsync(archive, _request, session, Server, findings, cancel);
     }
 
+    /// <summary>Once more, as the last thing before the first is made: a fetch takes its time, and what has come meanwhile is somebody else's.</summary>
+    internal async Task CheckSchemasAsync(CancellationToken cancel)
+    {
+        if (_request.Mode != RestoreMode.Empty || !_request.IsPartial) return;
+        await using var session = await SchemaTarget.OpenAsync(_request.Target, cancel);
+        await new TargetCheck(_request, session, Server).CheckSchemasAsync(cancel);
+    }
+
     /// <summary>Makes the database to fill, where the mode asks for one.</summary>
     public async Task MakeAsync(DateTimeOffset now, CancellationToken cancel)
     {

@@ -97,7 +97,8 @@ internal sealed class TargetCheck(RestoreRequest request, NpgsqlConnection sessi
         return $"To put the team's own schemas beside what is there, add: {string.Join(" ", UserSchemas.Own(Manifest).Select(s => $"--schema {RestoreByHand.Shell(s)}"))}{rows}.";
     }
 
-    private async Task CheckSchemasAsync(CancellationToken cancel)
+    /// <summary>The chosen schemas are empty, and so are the tables that get rows.</summary>
+    public async Task CheckSchemasAsync(CancellationToken cancel)
     {
         var members = await new SchemaTarget(session).MembersAsync(request.Schemas, cancel);
         if (members.Count > 0)

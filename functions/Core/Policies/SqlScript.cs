@@ -38,7 +38,7 @@ internal sealed class SqlScript
             var c = _text[_at];
             if (char.IsWhiteSpace(c)) _at++;
             else if (c == ';' && _brackets == 0 && _blocks == 0) End();
-            else if (Starts("--")) _at = IndexOrEnd('\n');
+            else if (Starts("--")) _at = LineEnd();
             else if (Starts("/*"))
             {
                 if (!SkipComment()) return (Line(_at), "a comment begins that never ends");
@@ -157,7 +157,8 @@ internal sealed class SqlScript
 
     private bool Starts(string with) => string.CompareOrdinal(_text, _at, with, 0, with.Length) == 0;
 
-    private int IndexOrEnd(char c) => _text.IndexOf(c, _at) is >= 0 and var i ? i : _text.Length;
+    // Of either kind, as for PostgreSQL: what it would run must not be taken for the rest of a comment.
+    private int LineEnd() => _text.AsSpan(_at).IndexOfAny('\n', '\r') is >= 0 and var i ? _at + i : _text.Length;
 
     private static bool IsNameStart(char c) => char.IsAsciiLetter(c) || c == '_' || c > 127;
 }

@@ -10,7 +10,10 @@ namespace Backup.Core.Postgres;
 /// <param name="Description">For example <c>TABLE DATA public orders owner</c>; newlines in names are blanks here.</param>
 public sealed record ArchiveEntry(int DumpId, uint Oid, string Description, string Line)
 {
-    public bool IsTableData => Description.StartsWith("TABLE DATA ", StringComparison.Ordinal);
+    public bool IsTableData => Description.StartsWith("TABLE DATA ", StringComparison.Ordinal) && !HasCatalog(Line);
+
+    /// <summary>True for what has a row of its own in a catalog; rows, values and attachments have none. So the table of a schema DATA is told from the rows of a table.</summary>
+    internal static bool HasCatalog(string line) => line.Split(' ', 3) is [_, not "0", _];
 }
 
 /// <summary>Reads the table of contents from the first bytes of an archive that is passing by: pg_restore -l needs no more.</summary>

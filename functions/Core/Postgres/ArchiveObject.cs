@@ -21,6 +21,9 @@ public sealed record ArchiveObject(ArchiveEntry Entry, string Kind, string? Sche
         ]).OrderByDescending(k => k.Length),
     ];
 
+    /// <summary>Of these words the last may be the name of a schema instead, of something that has a catalog.</summary>
+    private static readonly string[] _withoutCatalog = ["INDEX ATTACH", "MATERIALIZED VIEW DATA", "SEQUENCE OWNED BY", "SEQUENCE SET", "TABLE ATTACH", "TABLE DATA"];
+
     public int Id => Entry.DumpId;
 
     /// <summary>For people.</summary>
@@ -55,7 +58,7 @@ public sealed record ArchiveObject(ArchiveEntry Entry, string Kind, string? Sche
     private static ArchiveObject Read(ArchiveEntry entry, List<(string Name, string InList)> schemas, List<string> owners)
     {
         var text = entry.Description;
-        var kind = Array.Find(_kinds, k => text.StartsWith(k + " ", StringComparison.Ordinal)) ?? text.Split(' ')[0];
+        var kind = Array.Find(_kinds, k => text.StartsWith(k + " ", StringComparison.Ordinal) && !(_withoutCatalog.Contains(k) && ArchiveEntry.HasCatalog(entry.Line))) ?? text.Split(' ')[0];
         var rest = text[Math.Min(text.Length, kind.Length + 1)..];
         var schema = schemas.Find(s => rest.StartsWith(s.InList + " ", StringComparison.Ordinal));
         rest = schema.Name is not null ? rest[(schema.InList.Length + 1)..] : rest.StartsWith("- ", StringComparison.Ordinal) ? rest[2..] : rest;
@@ -65,5 +68,6 @@ public sealed record ArchiveObject(ArchiveEntry Entry, string Kind, string? Sche
         return new ArchiveObject(entry, kind, schema.Name, name, owner);
     }
 
-    private static string OneLine(string name) => name.Replace('\n', ' ').Replace('\r', ' ');
+    /// <summary>A name as the list has it.</summary>
+    internal static string OneLine(string name) => name.Replace('\n', ' ').Replace('\r', ' ');
 }

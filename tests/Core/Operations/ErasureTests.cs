@@ -109,6 +109,10 @@ public sealed class ErasureTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("SELECT 1;\nDELETE FROM people\n  WHERE \"maria.o'hara\" = email", "line 3 (DELETE): there is no such column (SQLSTATE 42703)")]
     [InlineData("SELECT 1; /* ü😀 */\nDELETE FROM people\n\nWHERE 'maria' 'o', 'x'", "line 4 (DELETE): the syntax is wrong (SQLSTATE 42601)")]
     [InlineData("DELETE FROM visits;\nVACUUM people", "line 2 (VACUUM): VACUUM cannot run inside a transaction block (SQLSTATE 25001)")]
+    [InlineData("Maria;Name;maria.o@example.org", "line 1 (statement): the syntax is wrong (SQLSTATE 42601)")]
+    [InlineData("DO $$BEGIN RAISE EXCEPTION 'maria is kept' USING ERRCODE = '42501'; END$$", "line 1 (DO): the script, or a function or trigger, raised an error (its text is not shown: it may quote rows) (SQLSTATE 42501)")]
+    [InlineData("DO $$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '23505', CONSTRAINT = 'maria', TABLE = 'maria'; END$$", "line 1 (DO): the script, or a function or trigger, raised an error (its text is not shown: it may quote rows) (SQLSTATE 23505)")]
+    [InlineData("DO $$BEGIN EXECUTE 'DROP TABLE \"maria\"'; END$$", "line 1 (DO): the server refused it (its text is not shown: it may quote rows) (SQLSTATE 42P01)")]
     public async Task An_error_names_file_line_and_table_and_nobody(string sql, string expected)
     {
         var url = await _lab.NewUrlAsync();

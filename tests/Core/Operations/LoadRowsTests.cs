@@ -85,6 +85,34 @@ public sealed class LoadRowsTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Keys_made_early_are_the_full_tables_own_and_take_their_comments_with_them()
+    {
+        await using var lab = new Lab(postgres);
+        await using var source = await postgres.CreateDatabaseAsync("twins");
+        await Database.SqlAsync(source.Url, """
+            CREATE TABLE a (id int CONSTRAINT pk PRIMARY KEY, t text); CREATE TABLE "a b" (id int CONSTRAINT "pk 2" PRIMARY KEY, t text CONSTRAINT z UNIQUE);
+            CREATE TABLE big (id int PRIMARY KEY, t text); CREATE TABLE small (id int CONSTRAINT s PRIMARY KEY);
+            COMMENT ON INDEX pk IS 'a'; COMMENT ON INDEX "pk 2" IS 'a b'; COMMENT ON INDEX s IS 'small'; COMMENT ON CONSTRAINT z ON "a b" IS 'z'; COMMENT ON CONSTRAINT pk ON a IS 'pk';
+            INSERT INTO a SELECT i, repeat(md5(i::text), 5) FROM generate_series(1, 8000) i; INSERT INTO "a b" SELECT * FROM a;
+            INSERT INTO big SELECT i, (SELECT string_agg(md5(i::text || j), '') FROM generate_series(1, 50) j) FROM generate_series(1, 4000) i;
+            """);
+        await lab.RunAsync(source.Url, d => d with { ShardAbove = 1_000_000 });
+        var url = await lab.NewUrlAsync();
+        var keys = 0L;
+        var vault = new GateVault(lab.Vault, ".big.", async () =>
+        {
+            for (var tries = 0; keys < 3 && tries < 100; tries++)
+            {
+                await Task.Delay(100, TestContext.Current.CancellationToken);
+                keys = await Database.ScalarAsync<long>(url, "SELECT count(*) FROM pg_constraint WHERE conrelid IN (to_regclass('a'), to_regclass('\"a b\"')) AND contype IN ('p', 'u')");
+            }
+        }, reading: true);
+        await lab.RestoreAsync(url, change: r => r with { Jobs = 4, Vault = vault });
+        Assert.Equal(3, keys);
+        Assert.Empty(await lab.DifferencesAsync(source.Url, url));
+    }
+
+    [Fact]
     public async Task What_was_opened_ahead_is_closed_when_a_load_fails()
     {
         await using var lab = new Lab(postgres);

@@ -36,6 +36,20 @@ public sealed class OddDatabaseTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Schemas_with_words_of_an_archives_list_for_their_names()
+    {
+        await using var source = await postgres.CreateDatabaseAsync("words", "template0");
+        await Database.SqlAsync(source.Url, """
+            CREATE SCHEMA "DATA"; CREATE TABLE "DATA".orders (id int PRIMARY KEY); INSERT INTO "DATA".orders SELECT generate_series(1, 500); CREATE TABLE "DATA".small (id int);
+            CREATE SCHEMA "SET"; CREATE SEQUENCE "SET".s; SELECT setval('"SET".s', 9); CREATE SCHEMA "ATTACH"; CREATE TABLE "ATTACH".t (id int PRIMARY KEY); INSERT INTO "ATTACH".t SELECT generate_series(1, 500);
+            """);
+        await RoundTripAsync(source.Url);
+        await using var target = await postgres.CreateDatabaseAsync("worded", "template0");
+        foreach (var schema in (string[])["DATA", "SET", "ATTACH"]) await _lab.RestoreAsync(target.Url, RestoreMode.Empty, r => r with { Schemas = [schema] });
+        Assert.Empty(await _lab.DifferencesAsync(source.Url, target.Url));
+    }
+
+    [Fact]
     public async Task Sql_ascii_with_bytes_that_are_no_text_at_all()
     {
         await using var source = await postgres.CreateDatabaseAsync("raw", "template0", "SQL_ASCII", "C");

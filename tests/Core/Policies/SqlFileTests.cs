@@ -29,6 +29,13 @@ public sealed class SqlFileTests : IDisposable
     }
 
     [Theory]
+    [InlineData("\n")]
+    [InlineData("\r\n")]
+    [InlineData("\r")]
+    public void A_comment_ends_with_its_line_whichever_way_lines_end(string end) =>
+        Assert.Equal(["DELETE FROM a", "DELETE FROM b"], SqlFile.Read(Write(string.Join(end, "DELETE FROM a;", "-- and then", "DELETE FROM b;"))).Statements.Select(s => s.Text));
+
+    [Theory]
     [InlineData("", "holds no statement")]
     [InlineData("-- nothing yet\n;\n/* ; */", "holds no statement")]
     [InlineData("SELECT 1;\n\\! touch /tmp/owned", "cannot be used: line 2: a backslash stands outside of quotes: commands of psql are not run, write SQL only")]

@@ -18,9 +18,20 @@ public sealed class ArchiveObjectTests
     [InlineData("ACL - SCHEMA public owner", "ACL", null, "SCHEMA public", "owner")]
     public void A_line_is_taken_apart(string description, string kind, string? schema, string name, string owner)
     {
-        var one = Assert.Single(ArchiveObject.Read([new ArchiveEntry(1, 2, description, description)], ["public", "a schema", "auth"], ["owner", "some owner", "supabase_auth_admin"]));
+        var one = Assert.Single(ArchiveObject.Read([Entry(description, kind.EndsWith(" DATA", StringComparison.Ordinal) ? 0 : 1259)], ["public", "a schema", "auth"], ["owner", "some owner", "supabase_auth_admin"]));
         Assert.Equal((kind, schema, name, owner), (one.Kind, one.Schema, one.Name, one.Owner));
     }
+
+    [Fact]
+    public void A_schema_with_a_word_of_the_list_for_its_name_is_told_from_that_word()
+    {
+        var (table, rows) = (Entry("TABLE DATA orders owner", 1259), Entry("TABLE DATA DATA orders owner", 0));
+        Assert.Equal((false, true), (table.IsTableData, rows.IsTableData));
+        var objects = ArchiveObject.Read([table, rows, Entry("SEQUENCE SET s owner", 1259)], ["DATA", "SET"], ["owner"]);
+        Assert.Equal([("TABLE", "DATA", "orders"), ("TABLE DATA", "DATA", "orders"), ("SEQUENCE", "SET", "s")], objects.Select(o => (o.Kind, o.Schema, o.Name)));
+    }
+
+    private static ArchiveEntry Entry(string description, int catalog) => new(1, 2, description, $"1; {catalog} 2 {description}");
 
     [Fact]
     public void Schemas_that_the_list_does_not_tell_apart_are_refused()

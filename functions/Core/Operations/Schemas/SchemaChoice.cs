@@ -65,6 +65,8 @@ internal sealed class SchemaChoice
     public IReadOnlyList<ArchiveObject> Needs(ArchiveObject one) =>
         [.. _needs.GetValueOrDefault(one.Id, []).Select(id => _byId.GetValueOrDefault(id)).OfType<ArchiveObject>()];
 
+    public IEnumerable<ArchiveObject> CommentsOn(ArchiveObject one) => _byId.Values.Where(o => o.Kind == "COMMENT" && Needs(o).Contains(one)).OrderBy(o => o.Id);
+
     /// <summary>A schema itself lies in none, nor do its rights and its comment, which have its name as SQL.</summary>
     public static string? SchemaOf(ArchiveObject o) => o.Schema ?? (o.Kind == "SCHEMA" ? o.Name : IsOnSchema(o) ? TableName.Parse($".{o.Name["SCHEMA ".Length..]}").Name : null);
 

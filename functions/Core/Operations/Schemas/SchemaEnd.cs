@@ -32,40 +32,65 @@ internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, R
     }
 
     /// <summary>
-    /// After a failure: removes what the restore has made in the chosen schemas, by the names that the archive has. They were empty before. Rows in others' tables
-    /// stay: by now somebody may have added theirs.
+    /// After a failure: removes what the restore has made in the chosen schemas, by the names that the archive has. They were empty before. What somebody else has made
+    /// meanwhile stays, and when something of theirs would go with it, all of it stays. Rows in others' tables stay: by now somebody may have added theirs.
     /// </summary>
+    /// <param name="notMade">Where pg_restore has stopped: what comes after it in the archive is not this restore's. Null: nobody knows, and names decide.</param>
     /// <returns>What is still there.</returns>
-    public async Task<IReadOnlyList<string>> UndoAsync()
+    public async Task<IReadOnlyList<string>> UndoAsync(int? notMade)
     {
         var remains = new List<string>();
         if (_isFilled) remains.Add($"the rows of {string.Join(", ", request.RowsOf)} (leave out --rows-of, or delete them)");
-        if (request.Schemas.Count > 0 && await TryEmptyAsync() is { } reason) remains.Add($"everything in {string.Join(", ", request.Schemas.Select(TableName.Quote))} ({reason})");
+        if (request.Schemas.Count > 0 && await TryEmptyAsync(notMade) is { } left) remains.Add(left);
         return remains;
     }
 
-    private async Task<string?> TryEmptyAsync()
+    private async Task<string?> TryEmptyAsync(int? notMade)
     {
         try
         {
             await using var session = await SchemaTarget.OpenAsync(target, CancellationToken.None);
-            var ours = schemas.Inside.Where(o => o.Schema is not null).Select(o => (o.Schema!, o.Name.Split('(')[0])).ToHashSet();
-            var members = (await new SchemaTarget(session).MembersAsync(request.Schemas, CancellationToken.None)).Where(m => ours.Contains((m.Schema, m.Name.Split('(')[0]))).ToList();
+            var place = new SchemaTarget(session);
+            var made = schemas.Entries.TakeWhile(e => e.DumpId != notMade).Select(e => e.DumpId).ToHashSet();
+            var ours = schemas.Inside.Where(o => o.Schema is not null && made.Contains(o.Id)).Select(o => (o.Schema!, o.Name)).ToHashSet();
+            var members = (await place.MembersAsync(request.Schemas, CancellationToken.None)).Where(m => ours.Contains((m.Schema, ArchiveObject.OneLine(m.Name)))).ToList();
             await using var transaction = await session.BeginTransactionAsync();
-            foreach (var sql in members.Select(m => $"DROP {Word(m.Kind)} IF EXISTS {m.Sql} CASCADE").Concat(schemas.NewSchemas.Select(s => $"DROP SCHEMA IF EXISTS {TableName.Quote(s)}")))
+            if (await place.DependentsAsync([.. members.Select(m => m.Address)], [.. schemas.Attached.SelectMany(AfterTable)], CancellationToken.None) is { Count: > 0 } others)
+                return Everything($"these are not this restore's and need it: {string.Join(", ", others.Take(10))}");
+            foreach (var sql in members.Select(m => $"DROP {Word(m.Kind)} IF EXISTS {m.Sql} CASCADE"))
             {
                 await using var drop = new NpgsqlCommand(sql, session);
                 await drop.ExecuteNonQueryAsync();
             }
 
             await transaction.CommitAsync();
-            return null;
+            var left = (await place.MembersAsync(request.Schemas, CancellationToken.None)).Select(m => $"{m.Kind} {m.Sql}").ToList();
+            foreach (var schema in schemas.Inside.Where(o => o.Kind == "SCHEMA" && made.Contains(o.Id)))
+                if (!await TryDropAsync(session, TableName.Quote(schema.Name))) left.Add($"schema {TableName.Quote(schema.Name)}, in which extensions or these objects lie");
+            return left.Count > 0 ? $"{string.Join(", ", left.Take(10))} (no more than what this restore has certainly made is dropped)" : null;
         }
         catch (Exception e) when (e is NpgsqlException or BackupException)
         {
-            return e.Message;
+            return Everything(e.Message);
         }
     }
+
+    /// <summary>False when something lies in it: an extension, or what somebody else has made.</summary>
+    private static async Task<bool> TryDropAsync(NpgsqlConnection session, string schema)
+    {
+        try
+        {
+            await using var drop = new NpgsqlCommand($"DROP SCHEMA IF EXISTS {schema}", session);
+            await drop.ExecuteNonQueryAsync();
+            return true;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DependentObjectsStillExist)
+        {
+            return false;
+        }
+    }
+
+    private string Everything(string reason) => $"everything in {string.Join(", ", request.Schemas.Select(TableName.Quote))} ({reason})";
 
     private static string Word(string kind) => kind switch
     {
@@ -119,7 +144,7 @@ internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, R
     {
         try
         {
-            await archive.SectionAsync("post-data", [one.Entry], 1, cancel);
+            await archive.SectionAsync("post-data", [one.Entry, .. schemas.AttachedComments[one.Id]], 1, cancel);
         }
         catch (BackupException e) when (e.Code == ErrorCode.RestoreFailed)
         {
@@ -127,6 +152,10 @@ internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, R
             _findings.Add(FindingCode.SchemaLeftOut.On($"{one}", $"{one} was left out: {e.Message}", $"Run as a role that may: {sql}"));
         }
     }
+
+    /// <summary>Of <c>table name</c> every end that may be the name: both may hold blanks.</summary>
+    private static IEnumerable<string> AfterTable(ArchiveObject attached) =>
+        attached.Name.Select((c, i) => (c, i)).Where(p => p.c == ' ').Select(p => attached.Name[(p.i + 1)..]);
 
     private static string OneLine(string sql) => sql.ReplaceLineEndings(" ");
 

@@ -16,6 +16,9 @@ internal sealed record SchemaRestore
     /// <summary>Made at the end, one by one, since they concern objects that are not this restore's.</summary>
     public required IReadOnlyList<ArchiveObject> Attached { get; init; }
 
+    /// <summary>Comments on what is attached, by its dump id.</summary>
+    public required ILookup<int, ArchiveEntry> AttachedComments { get; init; }
+
     /// <summary>Dump ids of entries whose owner this role may not name: they stay with it.</summary>
     public required IReadOnlySet<int> Unowned { get; init; }
 
@@ -27,9 +30,6 @@ internal sealed record SchemaRestore
 
     /// <summary>Everything inside; for the way back.</summary>
     public required IReadOnlyList<ArchiveObject> Inside { get; init; }
-
-    /// <summary>Chosen schemas that this restore makes.</summary>
-    public required IReadOnlyList<string> NewSchemas { get; init; }
 
     /// <summary>Reads the archive and the target, before anything is written.</summary>
     /// <param name="archive">The base archive; its connection is not used.</param>
@@ -99,11 +99,11 @@ internal sealed record SchemaRestore
         {
             Entries = [.. entries.Where(e => ids.Contains(e.DumpId))],
             Attached = attached,
+            AttachedComments = attached.SelectMany(a => choice.CommentsOn(a).Select(c => (a.Id, c.Entry))).ToLookup(c => c.Id, c => c.Entry),
             Unowned = foreign.Select(o => o.Id).ToHashSet(),
             OfExtensions = choice.Inside.Where(o => o.Kind == "TABLE DATA" && choice.ExtensionOf(o) is not null && IsLeftOut(o)).Select(o => o.Entry.Oid).ToHashSet(),
             Tables = isNew ? new HashSet<string>() : await target.TablesOutsideAsync(request.Schemas, cancel),
             Inside = choice.Inside,
-            NewSchemas = [.. request.Schemas.Where(s => !there.ContainsKey(s))],
         };
     }
 

@@ -7,8 +7,9 @@ namespace Backup.Core.Operations.Schemas;
 /// <summary>Something that lies in a schema.</summary>
 /// <param name="Kind">As DROP wants it: <c>table</c>, <c>function</c>, …</param>
 /// <param name="Sql">Its whole name as SQL.</param>
-/// <param name="Name">Its own name, unquoted, without arguments.</param>
-internal sealed record SchemaMember(string Schema, string Kind, string Sql, string Name);
+/// <param name="Name">Its own name, unquoted; of a routine with the types of its arguments, as in an archive's list.</param>
+/// <param name="Address">Its catalog and OID there.</param>
+internal sealed record SchemaMember(string Schema, string Kind, string Sql, string Name, string Address);
 
 /// <summary>What a restore of schemas must know about the database that it goes into. Only reads.</summary>
 internal sealed class SchemaTarget(NpgsqlConnection session)
@@ -23,13 +24,34 @@ internal sealed class SchemaTarget(NpgsqlConnection session)
 
     /// <summary>Everything in these schemas, tables first, but for extensions and what belongs to them.</summary>
     public Task<List<SchemaMember>> MembersAsync(IReadOnlyList<string> schemas, CancellationToken cancel) => RowsAsync("""
-        SELECT n.nspname::text, i.type, i.identity, i.name, a.object_names[array_length(a.object_names, 1)]
+        SELECT n.nspname::text, i.type, i.identity, i.name, coalesce((
+                 SELECT p.proname || '(' || CASE WHEN p.prokind = 'a' AND p.pronargs = 0 THEN '*'
+                        ELSE coalesce((SELECT string_agg(format_type(t, NULL), ', ' ORDER BY o) FROM unnest(p.proargtypes) WITH ORDINALITY x(t, o)), '') END || ')'
+                 FROM pg_proc p WHERE d.classid = 'pg_proc'::regclass AND p.oid = d.objid), a.object_names[array_length(a.object_names, 1)]), d.classid || ' ' || d.objid
         FROM pg_namespace n JOIN pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.deptype = 'n',
              pg_identify_object(d.classid, d.objid, 0) i, pg_identify_object_as_address(d.classid, d.objid, 0) a
         WHERE n.nspname = ANY (@a) AND d.classid <> 'pg_extension'::regclass
           AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
         ORDER BY i.type NOT IN ('table', 'foreign table'), i.type, i.identity COLLATE "C"
-        """, r => new SchemaMember(r.GetString(0), r.GetString(1), r.GetString(2), r.IsDBNull(3) ? r.GetString(4) : TableName.Parse($".{r.GetString(3)}").Name), cancel, schemas);
+        """, r => new SchemaMember(r.GetString(0), r.GetString(1), r.GetString(2), r.IsDBNull(3) ? r.GetString(4) : TableName.Parse($".{r.GetString(3)}").Name, r.GetString(5)), cancel, schemas);
+
+    /// <summary>What would be dropped together with these objects and is no part of them: views, foreign keys, defaults, columns, partitions that others have made.</summary>
+    /// <param name="addresses">Of <see cref="SchemaMember"/>.</param>
+    /// <param name="attached">Names of triggers and policies that do not count.</param>
+    /// <param name="cancel">Stops.</param>
+    public Task<List<string>> DependentsAsync(IReadOnlyList<string> addresses, IReadOnlyList<string> attached, CancellationToken cancel) => RowsAsync("""
+        WITH RECURSIVE given AS (SELECT split_part(x, ' ', 1)::oid AS classid, split_part(x, ' ', 2)::oid AS objid FROM unnest(@a) x),
+        own AS (
+            SELECT classid, objid FROM given
+            UNION
+            SELECT d.classid, d.objid FROM own JOIN pg_depend d ON d.refclassid = own.classid AND d.refobjid = own.objid
+            WHERE d.deptype IN ('a', 'i', 'P', 'S') AND NOT (d.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_class c WHERE c.oid = d.objid AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))))
+        SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0) FROM own JOIN pg_depend d ON d.refclassid = own.classid AND d.refobjid = own.objid
+        WHERE NOT EXISTS (SELECT FROM own o WHERE o.classid = d.classid AND o.objid = d.objid)
+          AND NOT EXISTS (SELECT FROM pg_trigger t WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid AND (t.tgname = ANY (@b) OR t.tgisinternal))
+          AND NOT EXISTS (SELECT FROM pg_policy p WHERE d.classid = 'pg_policy'::regclass AND p.oid = d.objid AND p.polname = ANY (@b))
+        ORDER BY 1
+        """, r => r.GetString(0), cancel, addresses, attached);
 
     /// <summary>Those of these schemas that exist, and whether this role has their owner's rights.</summary>
     public async Task<IReadOnlyDictionary<string, bool>> SchemasAsync(IReadOnlyList<string> schemas, CancellationToken cancel) =>
