@@ -97,7 +97,13 @@ public sealed class RestoreBackup(MachineEnvironment machine, TimeProvider clock
             var increments = new ApplyIncrements(request, target.Working, target.Server, _tools, chosen, Count);
             var plan = await RestorePlan.MakeAsync(restore, chosen, increments.Sql, request, target.Server.IsSuperuser, schemas, cancel);
             await target.CheckSchemasAsync(cancel);
-            if (schemas is not null) end = new SchemaEnd(request, schemas, rowsOf, target.Working, target.Server);
+            if (schemas is not null)
+            {
+                var ending = new SchemaEnd(request, schemas, rowsOf, target.Working, target.Server);
+                await ending.RememberAsync(cancel);
+                end = ending;
+            }
+
             await StepAsync("schema", async () =>
             {
                 foreach (var (turn, unowned) in schemas?.Turns(plan.PreData) ?? [(plan.PreData, false)]) await restore.SectionAsync("pre-data", turn, 1, cancel, unowned: unowned);

@@ -81,6 +81,24 @@ public sealed class SchemaUndoTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_schema_that_was_there_gets_its_rights_and_comment_back()
+    {
+        const string State = """
+            SELECT concat_ws(' | ', (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(nspacl) a), obj_description(oid, 'pg_namespace'),
+                             (SELECT string_agg(defaclobjtype::text || defaclacl::text, ' ' ORDER BY defaclobjtype) FROM pg_default_acl WHERE defaclnamespace = n.oid)) FROM pg_namespace n WHERE nspname = 'public'
+            """;
+        await Database.SqlAsync(_target.Url, """
+            REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA public TO pg_monitor WITH GRANT OPTION; COMMENT ON SCHEMA public IS 'the team''s';
+            ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO pg_monitor; ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT EXECUTE ON FUNCTIONS TO pg_monitor;
+            """);
+        await Database.SqlAsync(_source.Url, "COMMENT ON SCHEMA public IS 'theirs'; ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT INSERT ON TABLES TO pg_read_all_data");
+        await _lab.RunAsync(_source.Url);
+        var before = await Database.ScalarAsync<string>(_target.Url, State);
+        await FailsAsync("erasures", "SELECT 1", "SELECT 1 / 0");
+        Assert.Equal(before, await Database.ScalarAsync<string>(_target.Url, State));
+    }
+
+    [Fact]
     public async Task A_schema_with_an_extension_is_emptied_of_everything_else()
     {
         await Database.SqlAsync(_source.Url, """CREATE EXTENSION hstore SCHEMA "new one"; ALTER TABLE "new one".t ADD h "new one".hstore""");

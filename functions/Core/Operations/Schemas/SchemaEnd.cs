@@ -12,9 +12,13 @@ namespace Backup.Core.Operations.Schemas;
 internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, RowsOf rows, ConnectionTarget target, ServerFacts server)
 {
     private readonly List<Finding> _findings = [];
+    private IReadOnlyList<string> _rights = [];
     private bool _isFilled;
 
     public IReadOnlyList<Finding> Findings => _findings;
+
+    /// <summary>Before the first statement of the restore: what the schemas that are there have of their own.</summary>
+    public async Task RememberAsync(CancellationToken cancel) => _rights = await SchemaRights.RememberAsync(target, request.Schemas, cancel);
 
     public async Task FinishAsync(ArchiveRestore archive, RestorePlan plan, Toolbox tools, Action<int> count, CancellationToken cancel)
     {
@@ -32,7 +36,7 @@ internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, R
     }
 
     /// <summary>
-    /// After a failure: removes what the restore has made in the chosen schemas, by the names that the archive has. They were empty before. What somebody else has made
+    /// After a failure: removes what the restore has made in the chosen schemas, by the names that the archive has. They were empty before, and get back their rights. What somebody else has made
     /// meanwhile stays, and when something of theirs would go with it, all of it stays. Rows in others' tables stay: by now somebody may have added theirs.
     /// </summary>
     /// <param name="notMade">Where pg_restore has stopped: what comes after it in the archive is not this restore's. Null: nobody knows, and names decide.</param>
@@ -63,10 +67,12 @@ internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, R
                 await drop.ExecuteNonQueryAsync();
             }
 
+            var own = schemas.Inside.Where(o => o.Kind == "SCHEMA" && made.Contains(o.Id)).Select(o => o.Name).ToList();
             await transaction.CommitAsync();
             var left = (await place.MembersAsync(request.Schemas, CancellationToken.None)).Select(m => $"{m.Kind} {m.Sql}").ToList();
-            foreach (var schema in schemas.Inside.Where(o => o.Kind == "SCHEMA" && made.Contains(o.Id)))
-                if (!await TryDropAsync(session, TableName.Quote(schema.Name))) left.Add($"schema {TableName.Quote(schema.Name)}, in which extensions or these objects lie");
+            foreach (var schema in own)
+                if (!await TryDropAsync(session, TableName.Quote(schema))) left.Add($"schema {TableName.Quote(schema)}, in which extensions or these objects lie");
+            if (await TryGiveBackAsync(session, [.. request.Schemas.Except(own)]) is { } problem) left.Add($"changed rights of the schemas themselves ({problem})");
             return left.Count > 0 ? $"{string.Join(", ", left.Take(10))} (no more than what this restore has certainly made is dropped)" : null;
         }
         catch (Exception e) when (e is NpgsqlException or BackupException)
@@ -87,6 +93,22 @@ internal sealed class SchemaEnd(RestoreRequest request, SchemaRestore schemas, R
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DependentObjectsStillExist)
         {
             return false;
+        }
+    }
+
+    /// <summary>A transaction of its own: a right that may not be given must not keep the objects.</summary>
+    private async Task<string?> TryGiveBackAsync(NpgsqlConnection session, IReadOnlyList<string> there)
+    {
+        try
+        {
+            await using var transaction = await session.BeginTransactionAsync();
+            await SchemaRights.GiveBackAsync(session, there, _rights, CancellationToken.None);
+            await transaction.CommitAsync();
+            return null;
+        }
+        catch (PostgresException e)
+        {
+            return $"{e.MessageText}, SQLSTATE {e.SqlState}";
         }
     }
 

@@ -44,25 +44,68 @@ internal static class SchemaRights
         FROM pg_default_acl d JOIN s ON s.oid = d.defaclnamespace, aclexplode(d.defaclacl) a WHERE pg_has_role(d.defaclrole, 'USAGE')) x(step, sql) ORDER BY step
         """;
 
+    /// <summary>What <see cref="SetBackAsync"/> and the archive change of what was there before: rights and comments of the schemas themselves, and their default privileges.</summary>
+    private const string OfSchemas = """
+        SELECT format('GRANT %s ON SCHEMA %I TO %s%s', a.privilege_type, n.nspname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END)
+        FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a WHERE n.nspname = ANY (@schemas) AND pg_has_role(n.nspowner, 'USAGE')
+        UNION ALL
+        SELECT format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I GRANT %s ON %s TO %s%s', pg_get_userbyid(d.defaclrole), n.nspname, a.privilege_type,
+                      CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' ELSE 'TYPES' END,
+                      CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END)
+        FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) a WHERE n.nspname = ANY (@schemas) AND pg_has_role(d.defaclrole, 'USAGE')
+        UNION ALL
+        SELECT format('COMMENT ON SCHEMA %I IS %L', n.nspname, obj_description(n.oid, 'pg_namespace')) FROM pg_namespace n WHERE n.nspname = ANY (@schemas) AND pg_has_role(n.nspowner, 'USAGE')
+        """;
+
+    private const string RevokeOfSchemas = """
+        SELECT format('REVOKE ALL ON SCHEMA %I FROM %s', n.nspname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+        FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a WHERE n.nspname = ANY (@schemas) AND pg_has_role(n.nspowner, 'USAGE')
+        UNION
+        SELECT format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I REVOKE ALL ON %s FROM %s', pg_get_userbyid(d.defaclrole), n.nspname,
+                      CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' ELSE 'TYPES' END,
+                      CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+        FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) a WHERE n.nspname = ANY (@schemas) AND pg_has_role(d.defaclrole, 'USAGE')
+        """;
+
+    /// <returns>Statements that give these schemas back what they have now.</returns>
+    public static async Task<IReadOnlyList<string>> RememberAsync(ConnectionTarget target, IReadOnlyList<string> schemas, CancellationToken cancel)
+    {
+        await using var session = await SchemaTarget.OpenAsync(target, cancel);
+        return await StatementsAsync(session, OfSchemas, schemas, cancel);
+    }
+
+    /// <param name="session">In a transaction.</param>
+    /// <param name="schemas">That were there before.</param>
+    /// <param name="remembered">Of <see cref="RememberAsync"/>.</param>
+    /// <param name="cancel">Stops.</param>
+    public static async Task GiveBackAsync(NpgsqlConnection session, IReadOnlyList<string> schemas, IReadOnlyList<string> remembered, CancellationToken cancel) =>
+        await ExecuteAsync(session, [.. await StatementsAsync(session, RevokeOfSchemas, schemas, cancel), .. remembered], cancel);
+
     /// <summary>One transaction: nobody sees rights that are half gone.</summary>
     public static async Task SetBackAsync(ConnectionTarget target, IReadOnlyList<string> schemas, CancellationToken cancel)
     {
         await using var session = await SchemaTarget.OpenAsync(target, cancel);
         await using var transaction = await session.BeginTransactionAsync(cancel);
-        var statements = new List<string>();
-        await using (var command = new NpgsqlCommand(Sql, session))
-        {
-            command.Parameters.AddWithValue("schemas", schemas.ToArray());
-            await using var row = await command.ExecuteReaderAsync(cancel);
-            while (await row.ReadAsync(cancel)) statements.Add(row.GetString(0));
-        }
+        await ExecuteAsync(session, await StatementsAsync(session, Sql, schemas, cancel), cancel);
+        await transaction.CommitAsync(cancel);
+    }
 
+    private static async Task<List<string>> StatementsAsync(NpgsqlConnection session, string sql, IReadOnlyList<string> schemas, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand(sql, session);
+        command.Parameters.AddWithValue("schemas", schemas.ToArray());
+        await using var row = await command.ExecuteReaderAsync(cancel);
+        var statements = new List<string>();
+        while (await row.ReadAsync(cancel)) statements.Add(row.GetString(0));
+        return statements;
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection session, IEnumerable<string> statements, CancellationToken cancel)
+    {
         foreach (var batch in statements.Chunk(500))
         {
             await using var command = new NpgsqlCommand(string.Join(";\n", batch), session);
             await command.ExecuteNonQueryAsync(cancel);
         }
-
-        await transaction.CommitAsync(cancel);
     }
 }
