@@ -23,17 +23,17 @@ public sealed partial class ArchiveRestore(
 {
     private const string Rights = "rights";
 
+    private string? _contents;
     private int _lists;
 
     /// <summary>Dump id of the entry that could not be made, once pg_restore has failed at one: it is not this restore's, whoever has made it meanwhile.</summary>
     public int? NotMade { get; private set; }
 
-    public async Task<IReadOnlyList<ArchiveEntry>> ListAsync(CancellationToken cancel) =>
-        ArchiveContents.Parse(await ToolProcess.CheckAsync(Command(["-l", archive]), null, cancel));
+    public async Task<IReadOnlyList<ArchiveEntry>> ListAsync(CancellationToken cancel) => ArchiveContents.Parse(await ContentsAsync(cancel));
 
     /// <summary>By dump id, the dump ids that an entry needs.</summary>
     public async Task<IReadOnlyDictionary<int, IReadOnlyList<int>>> DependenciesAsync(CancellationToken cancel) =>
-        ArchiveContents.ParseDependencies(await ToolProcess.CheckAsync(Command(["-l", "-v", archive]), null, cancel));
+        ArchiveContents.ParseDependencies(await ContentsAsync(cancel));
 
     /// <summary>The statements that make these entries, as a script.</summary>
     public async Task<string> ScriptAsync(IReadOnlyCollection<ArchiveEntry> entries, CancellationToken cancel) =>
@@ -70,6 +70,9 @@ public sealed partial class ArchiveRestore(
         throw new BackupException(ErrorCode.RestoreFailed, $"pg_restore failed in {section ?? Rights}: {Explain(result.Error)}",
             "Mend what the statement needs on the target (role, extension, version, right); then run the restore again.");
     }
+
+    // The file does not change: it is asked once.
+    private async Task<string> ContentsAsync(CancellationToken cancel) => _contents ??= await ToolProcess.CheckAsync(Command(["-l", "-v", archive]), null, cancel);
 
     /// <summary>Every foreign key of the archive, as it will be made.</summary>
     public async Task<IReadOnlyList<ForeignKey>> ForeignKeysAsync(IReadOnlyList<ArchiveEntry> entries, CancellationToken cancel)
