@@ -13,9 +13,11 @@ public sealed class ArtifactReader : ReadOnlyStream
     private readonly Artifact _artifact;
     private readonly MeteredStream _stored;
     private readonly List<Stream> _stages;
+    private readonly RowMeter? _meter;
 
-    private ArtifactReader(Artifact artifact, MeteredStream stored, List<Stream> stages)
+    private ArtifactReader(Artifact artifact, MeteredStream stored, List<Stream> stages, RowMeter? meter)
     {
+        _meter = meter;
         _artifact = artifact;
         _stored = stored;
         _stages = stages;
@@ -23,24 +25,29 @@ public sealed class ArtifactReader : ReadOnlyStream
 
     /// <param name="raw">False: the stored bytes as they are, for a checksum.</param>
     /// <param name="unlocked">Null: what is encrypted is read with gpg's own keyring.</param>
+    /// <param name="meter">Sees every raw byte; <see cref="Difference"/> then compares what it has seen too.</param>
     public static async Task<ArtifactReader> OpenAsync(
-        IVault vault, Toolbox tools, Artifact artifact, bool raw, Action<int>? passed, CancellationToken cancel, UnlockedArtifacts? unlocked = null)
+        IVault vault, Toolbox tools, Artifact artifact, bool raw, Action<int>? passed, CancellationToken cancel, UnlockedArtifacts? unlocked = null, RowMeter? meter = null)
     {
         var stored = new MeteredStream(await vault.OpenAsync(artifact.Key, 0, cancel), passed);
         var stages = new List<Stream> { stored };
         foreach (var command in raw ? tools.Undo(artifact.Filters, unlocked?.Of(artifact)) : []) stages.Add(ToolFilter.Start(stages[^1], command, null, cancel, mayBeEmpty: artifact.Role == ArtifactRole.Chunk));
-        return new ArtifactReader(artifact, stored, stages);
+        return new ArtifactReader(artifact, stored, stages, meter);
     }
 
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        _stages[^1].ReadAsync(buffer, cancellationToken);
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        var count = await _stages[^1].ReadAsync(buffer, cancellationToken);
+        _meter?.Read(buffer.Span[..count]);
+        return count;
+    }
 
-    /// <summary>After the end: null when the stored bytes, and the raw ones that a meter has seen, are the manifest's, else what is different.</summary>
-    public string? Difference(RowMeter? raw = null)
+    /// <summary>After the end: null when the stored bytes, and the raw ones where a meter sees them, are the manifest's, else what is different.</summary>
+    public string? Difference()
     {
         if (_stored.Bytes != _artifact.StoredBytes) return $"{_artifact.Key} has {_stored.Bytes} bytes, the manifest says {_artifact.StoredBytes}";
         if (_stored.Sha256 != _artifact.Sha256) return $"{_artifact.Key} has SHA-256 {_stored.Sha256}, the manifest says {_artifact.Sha256}";
-        if (raw is null) return null;
+        if (_meter is not { } raw) return null;
         if (_artifact.Rows is { } rows && (raw.Rows != rows || raw.Bytes != _artifact.RawBytes || raw.EndsInMidLine))
             return $"{_artifact.Key} holds {raw.Rows} rows in {raw.Bytes} bytes, the manifest says {rows} in {_artifact.RawBytes}";
         return raw.Bytes != _artifact.RawBytes ? $"{_artifact.Key} unpacks to {raw.Bytes} bytes, the manifest says {_artifact.RawBytes}" : null;

@@ -49,18 +49,16 @@ internal sealed class LoadRows(
         await loader.TransactionAsync(table, async () =>
         {
             var emptied = freeze && await loader.TryEmptyAsync(table, cancel);
-            await using var readers = new ReadAhead(load.Chunks, chunk => ArtifactReader.OpenAsync(request.Vault, tools, chunk, raw: true, count, cancel, request.Unlocked));
+            await using var readers = new ReadAhead(load.Chunks, chunk => ArtifactReader.OpenAsync(request.Vault, tools, chunk, raw: true, count, cancel, request.Unlocked, new RowMeter(hashing: false)));
             foreach (var chunk in load.Chunks) await LoadAsync(loader, chunk, await readers.NextAsync(), emptied, cancel);
         }, cancel);
     }
 
     private async Task LoadAsync(RowLoader loader, Artifact chunk, ArtifactReader opened, bool freeze, CancellationToken cancel)
     {
-        var meter = new RowMeter(hashing: false);
         await using var reader = opened;
         await using var tapped = new TapStream(reader, bytes =>
         {
-            meter.Read(bytes.Span);
             progress.Add(bytes.Length, 0);
             return ValueTask.CompletedTask;
         });
@@ -69,7 +67,7 @@ internal sealed class LoadRows(
             // COPY would take half a chunk, and half a last line, for a whole one.
             await loader.CopyAsync(chunk.LoadInto!, RestoreByHand.CopySql(chunk, encoding, freeze), tapped, () =>
             {
-                if (reader.Difference(meter) is { } difference) throw ArtifactReader.Damaged(difference);
+                if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
             }, cancel);
         }
         catch (BackupException e) when (e.Code == ErrorCode.ToolFailed || e.Code == ErrorCode.RestoreFailed)

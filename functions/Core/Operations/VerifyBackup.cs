@@ -118,17 +118,11 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
     private async Task<string?> ReadWholeAsync(
         IVault vault, Artifact artifact, PostgresInstallation postgres, UnlockedArtifacts? unlocked, Action<int> passed, CancellationToken cancel)
     {
-        await using var reader = await ArtifactReader.OpenAsync(vault, _tools, artifact, raw: true, passed, cancel, unlocked);
-        var meter = new RowMeter(hashing: false);
-        await using var tapped = new TapStream(reader, bytes =>
-        {
-            meter.Read(bytes.Span);
-            return ValueTask.CompletedTask;
-        });
+        await using var reader = await ArtifactReader.OpenAsync(vault, _tools, artifact, raw: true, passed, cancel, unlocked, new RowMeter(hashing: false));
         try
         {
-            if (artifact.Role == ArtifactRole.Base) await ReadArchiveAsync(tapped, postgres, cancel);
-            await tapped.CopyToAsync(Stream.Null, cancel);
+            if (artifact.Role == ArtifactRole.Base) await ReadArchiveAsync(reader, postgres, cancel);
+            await reader.CopyToAsync(Stream.Null, cancel);
         }
         catch (BackupException e) when (e.Code == ErrorCode.ToolFailed)
         {
@@ -137,7 +131,7 @@ public sealed class VerifyBackup(MachineEnvironment machine, TimeProvider clock,
             return $"{artifact.Key} cannot be read: {e.Message}";
         }
 
-        return reader.Difference(meter);
+        return reader.Difference();
     }
 
     // A listing accepts an archive cut to a tenth; only reading it to its end shows that it is whole.

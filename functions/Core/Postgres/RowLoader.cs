@@ -56,10 +56,10 @@ public sealed class RowLoader : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(table);
         var regclass = $"{TableName.Literal(table.Sql)}::regclass";
-        if (!await IsSoAsync($"has_table_privilege({regclass}, 'TRUNCATE')", cancel)) return false;
+        if (!await IsSoAsync(_connection, $"has_table_privilege({regclass}, 'TRUNCATE')", cancel)) return false;
         // Nobody adds a row between the look and the TRUNCATE.
         await ExecuteAsync($"LOCK TABLE ONLY {table.Sql} IN ACCESS EXCLUSIVE MODE", cancel);
-        if (!await IsSoAsync($"pg_relation_size({regclass}) = 0", cancel)) return false;
+        if (!await IsSoAsync(_connection, $"pg_relation_size({regclass}) = 0", cancel)) return false;
         await ExecuteAsync($"TRUNCATE ONLY {table.Sql}", cancel);
         return true;
     }
@@ -123,9 +123,12 @@ public sealed class RowLoader : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
 
-    private async Task<bool> IsSoAsync(string condition, CancellationToken cancel)
+    /// <param name="session">Whose database is asked.</param>
+    /// <param name="condition">SQL that is true or false, never null.</param>
+    /// <param name="cancel">Stops.</param>
+    public static async Task<bool> IsSoAsync(NpgsqlConnection session, string condition, CancellationToken cancel)
     {
-        await using var command = new NpgsqlCommand($"SELECT {condition}", _connection);
+        await using var command = new NpgsqlCommand($"SELECT {condition}", session);
         return (bool)(await command.ExecuteScalarAsync(cancel))!;
     }
 

@@ -182,20 +182,15 @@ internal sealed class ApplyIncrements(
         }
 
         var meter = new RowMeter(hashing: true);
-        await using var reader = await ArtifactReader.OpenAsync(request.Vault, tools, artifact, raw: true, passed, cancel, request.Unlocked);
-        await using var tapped = new TapStream(reader, bytes =>
-        {
-            meter.Read(bytes.Span);
-            return ValueTask.CompletedTask;
-        });
+        await using var reader = await ArtifactReader.OpenAsync(request.Vault, tools, artifact, raw: true, passed, cancel, request.Unlocked, meter);
         try
         {
             await loader.TransactionAsync(table.Table, async () =>
             {
                 await loader.ExecuteAsync(IncrementSql.MakeStage(table.Table, artifact.Columns!, missing), cancel);
-                await loader.CopyAsync(table.Table, IncrementSql.FillStage(artifact.Columns!, part.Manifest.Snapshot.Encoding), tapped, () =>
+                await loader.CopyAsync(table.Table, IncrementSql.FillStage(artifact.Columns!, part.Manifest.Snapshot.Encoding), reader, () =>
                 {
-                    if (reader.Difference(meter) is { } difference) throw ArtifactReader.Damaged(difference);
+                    if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
                     var hash = part.Manifest.Fingerprints.Single(f => f.Table == table.Table).Hash;
                     if (RowMeter.Format(meter.Sum) != hash) throw ArtifactReader.Damaged($"{artifact.Key} holds other rows than its fingerprint says");
                 }, cancel);

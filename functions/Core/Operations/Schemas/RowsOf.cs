@@ -33,8 +33,8 @@ internal sealed class RowsOf(RestoreRequest request, Manifest manifest)
             var computed = table.Columns.Where(c => columns.GetValueOrDefault(c)).ToList();
             if (missing.Count > 0) wrong.Add($"{table.Table} has no column {string.Join(", ", missing)}");
             if (computed.Count > 0) wrong.Add($"{table.Table} computes its column {string.Join(", ", computed)}");
-            if (!await IsSoAsync(session, $"has_table_privilege({Regclass(table)}, 'INSERT') AND has_table_privilege({Regclass(table)}, 'SELECT')", cancel)) wrong.Add($"{table.Table} may not be filled by this role");
-            else if (await IsSoAsync(session, $"EXISTS (SELECT FROM {table.Table.Sql})", cancel)) full.Add($"{table.Table}");
+            if (!await RowLoader.IsSoAsync(session, $"has_table_privilege({Regclass(table)}, 'INSERT') AND has_table_privilege({Regclass(table)}, 'SELECT')", cancel)) wrong.Add($"{table.Table} may not be filled by this role");
+            else if (await RowLoader.IsSoAsync(session, $"EXISTS (SELECT FROM {table.Table.Sql})", cancel)) full.Add($"{table.Table}");
         }
 
         if (full.Count > 0)
@@ -80,7 +80,7 @@ internal sealed class RowsOf(RestoreRequest request, Manifest manifest)
 
     private async Task LoadAsync(Artifact chunk, RowLoader loader, Toolbox tools, Action<int> count, CancellationToken cancel)
     {
-        await using var reader = await ArtifactReader.OpenAsync(request.Vault, tools, chunk, raw: true, count, cancel, request.Unlocked);
+        await using var reader = await ArtifactReader.OpenAsync(request.Vault, tools, chunk, raw: true, count, cancel, request.Unlocked, new RowMeter(hashing: false));
         await loader.CopyAsync(chunk.LoadInto!, RestoreByHand.CopySql(chunk, manifest.Snapshot.Encoding), reader, () =>
         {
             if (reader.Difference() is { } difference) throw ArtifactReader.Damaged(difference);
@@ -133,7 +133,7 @@ internal sealed class RowsOf(RestoreRequest request, Manifest manifest)
     {
         var broken = new List<string>();
         foreach (var key in await KeysAsync(session, cancel))
-            if (await IsSoAsync(session, key.IsBroken, cancel)) broken.Add($"{key.Name} of {TableName.Parse(key.From)} (to {TableName.Parse(key.To)})");
+            if (await RowLoader.IsSoAsync(session, key.IsBroken, cancel)) broken.Add($"{key.Name} of {TableName.Parse(key.From)} (to {TableName.Parse(key.To)})");
         if (broken.Count == 0) return 0;
         throw new BackupException(ErrorCode.RestoreFailed, $"rows would point to rows that are not there: foreign key {string.Join(", ", broken)}",
             "Add the tables that they point to with --rows-of, and run it again; nothing was loaded.");
@@ -168,10 +168,4 @@ internal sealed class RowsOf(RestoreRequest request, Manifest manifest)
     }
 
     private static string Regclass(TableFingerprint table) => $"{TableName.Literal(table.Table.Sql)}::regclass";
-
-    private static async Task<bool> IsSoAsync(NpgsqlConnection session, string condition, CancellationToken cancel)
-    {
-        await using var command = new NpgsqlCommand($"SELECT {condition}", session);
-        return (bool)(await command.ExecuteScalarAsync(cancel))!;
-    }
 }

@@ -10,7 +10,7 @@ namespace Backup.Core.Operations.Schemas;
 internal static class SchemaRights
 {
     private const string Sql = """
-        WITH s AS (SELECT oid, nspname, nspowner, nspacl FROM pg_namespace WHERE nspname = ANY (@schemas)),
+        WITH s AS (SELECT oid, nspname, nspowner, nspacl FROM pg_namespace WHERE nspname = ANY (@a)),
         o(kind, name, owner, acl, usual) AS (
             SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, format('%I.%I', s.nspname, c.relname), c.relowner, c.relacl,
                    acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)
@@ -47,24 +47,24 @@ internal static class SchemaRights
     /// <summary>What <see cref="SetBackAsync"/> and the archive change of what was there before: rights and comments of the schemas themselves, and their default privileges.</summary>
     private const string OfSchemas = """
         SELECT format('GRANT %s ON SCHEMA %I TO %s%s', a.privilege_type, n.nspname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END)
-        FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a WHERE n.nspname = ANY (@schemas) AND pg_has_role(n.nspowner, 'USAGE')
+        FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a WHERE n.nspname = ANY (@a) AND pg_has_role(n.nspowner, 'USAGE')
         UNION ALL
         SELECT format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I GRANT %s ON %s TO %s%s', pg_get_userbyid(d.defaclrole), n.nspname, a.privilege_type,
                       CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' ELSE 'TYPES' END,
                       CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' END)
-        FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) a WHERE n.nspname = ANY (@schemas) AND pg_has_role(d.defaclrole, 'USAGE')
+        FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) a WHERE n.nspname = ANY (@a) AND pg_has_role(d.defaclrole, 'USAGE')
         UNION ALL
-        SELECT format('COMMENT ON SCHEMA %I IS %L', n.nspname, obj_description(n.oid, 'pg_namespace')) FROM pg_namespace n WHERE n.nspname = ANY (@schemas) AND pg_has_role(n.nspowner, 'USAGE')
+        SELECT format('COMMENT ON SCHEMA %I IS %L', n.nspname, obj_description(n.oid, 'pg_namespace')) FROM pg_namespace n WHERE n.nspname = ANY (@a) AND pg_has_role(n.nspowner, 'USAGE')
         """;
 
     private const string RevokeOfSchemas = """
         SELECT format('REVOKE ALL ON SCHEMA %I FROM %s', n.nspname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
-        FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a WHERE n.nspname = ANY (@schemas) AND pg_has_role(n.nspowner, 'USAGE')
+        FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a WHERE n.nspname = ANY (@a) AND pg_has_role(n.nspowner, 'USAGE')
         UNION
         SELECT format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I REVOKE ALL ON %s FROM %s', pg_get_userbyid(d.defaclrole), n.nspname,
                       CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' ELSE 'TYPES' END,
                       CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
-        FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) a WHERE n.nspname = ANY (@schemas) AND pg_has_role(d.defaclrole, 'USAGE')
+        FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) a WHERE n.nspname = ANY (@a) AND pg_has_role(d.defaclrole, 'USAGE')
         """;
 
     /// <returns>Statements that give these schemas back what they have now.</returns>
@@ -90,15 +90,8 @@ internal static class SchemaRights
         await transaction.CommitAsync(cancel);
     }
 
-    private static async Task<List<string>> StatementsAsync(NpgsqlConnection session, string sql, IReadOnlyList<string> schemas, CancellationToken cancel)
-    {
-        await using var command = new NpgsqlCommand(sql, session);
-        command.Parameters.AddWithValue("schemas", schemas.ToArray());
-        await using var row = await command.ExecuteReaderAsync(cancel);
-        var statements = new List<string>();
-        while (await row.ReadAsync(cancel)) statements.Add(row.GetString(0));
-        return statements;
-    }
+    private static Task<List<string>> StatementsAsync(NpgsqlConnection session, string sql, IReadOnlyList<string> schemas, CancellationToken cancel) =>
+        new SchemaTarget(session).RowsAsync(sql, r => r.GetString(0), cancel, schemas);
 
     private static async Task ExecuteAsync(NpgsqlConnection session, IEnumerable<string> statements, CancellationToken cancel)
     {
